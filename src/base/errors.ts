@@ -52,7 +52,7 @@ export class StarboxError extends Error {
   /** True for our errors, whatever realm they come from; with a code, only for that one. */
   static is(error: unknown, code?: ErrorCode): error is StarboxError {
     return (
-      typeof error === "object" && error !== null && marker in error && (code === undefined || (error as StarboxError).code === code)
+      typeof error === "object" && error !== null && marker in error && (code === undefined || (error as unknown as StarboxError).code === code)
     );
   }
 }

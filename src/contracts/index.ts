@@ -1,0 +1,10 @@
+/** @file The door of `contracts`: what features meet through. Types and wire schemas only, no behaviour. */
+export type { Answer, Answerer, AnswerPart, AnswerRequest, Citation } from "./answer.ts";
+export type { Block, BlockKind, Box, Chunk, DocumentMeta, ParsedDocument } from "./document.ts";
+export type { JobInfo, JobKind, JobState } from "./jobs.ts";
+export type { ChunkInfo, DocumentInfo, DocumentState, KnowledgeBaseInfo } from "./knowledge.ts";
+export type {
+  ChatMessage, EmbeddingModel, FinishReason, GenerateRequest, JsonSchema, LanguageModel, ModelInfo, ModelKind, ModelState,
+  Reranker, StreamPart, TokenLogprob, ToolCall, ToolChoice, ToolDefinition, Usage,
+} from "./model.ts";
+export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
