@@ -8,3 +8,7 @@ export type {
   Reranker, StreamPart, TokenLogprob, ToolCall, ToolChoice, ToolDefinition, Usage,
 } from "./model.ts";
 export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
+export type {
+  Actor, AddedFile, AnswerService, ChatInfo, ChatPart, ChatService, ChatTurn, Check, CuratedAnswer, KnowledgeGap, KnowledgeService,
+  ModelsService, Page, ReadyState, Services, SystemInfo, SystemService,
+} from "./services.ts";
