@@ -1,0 +1,112 @@
+/** @file What this machine is: cores, memory, disk, processes of the box. Read from the system, never guessed. */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+/** Memory a container may use, where a cgroup limits it below the machine's. */
+function memoryLimitBytes(): number {
+  try {
+    const raw = fs.readFileSync("/sys/fs/cgroup/memory.max", "utf8").trim();
+    const limit = Number(raw);
+    if (Number.isFinite(limit) && limit > 0) return Math.min(limit, os.totalmem());
+  } catch {}
+  return os.totalmem();
+}
+
+/** MemAvailable counts caches that can be given back; os.freemem() does not on every system. */
+export function availableMemoryBytes(): number {
+  try {
+    const found = /^MemAvailable:\s+(\d+) kB/m.exec(fs.readFileSync("/proc/meminfo", "utf8"));
+    if (found?.[1] !== undefined) return Number(found[1]) * 1024;
+  } catch {}
+  return os.freemem();
+}
+
+export function findGpu(): string | null {
+  try {
+    const nvidia = fs.readdirSync("/proc/driver/nvidia/gpus");
+    if (nvidia.length > 0) return `NVIDIA × ${nvidia.length}`;
+  } catch {}
+  try {
+    const render = fs.readdirSync("/dev/dri").filter((name) => name.startsWith("renderD"));
+    if (render.length > 0) return `DRM × ${render.length}`;
+  } catch {}
+  return null;
+}
+
+export function readMachine() {
+  return {
+    cpu: os.cpus()[0]?.model.trim() ?? "unknown",
+    cores: os.availableParallelism(),
+    memoryBytes: memoryLimitBytes(),
+    freeMemoryBytes: availableMemoryBytes(),
+    platform: `${os.platform()} ${os.arch()} ${os.release()}`,
+    gpu: findGpu(),
+  };
+}
+
+export function readDisk(folder: string): { readonly totalBytes: number; readonly freeBytes: number } {
+  const stats = fs.statfsSync(folder);
+  return { totalBytes: stats.blocks * stats.bsize, freeBytes: stats.bavail * stats.bsize };
+}
+
+/** Bytes of every file below `folder`; files that vanish meanwhile count nothing. */
+export function folderBytes(folder: string): number {
+  let total = 0;
+  let entries: fs.Dirent[];
+  try {
+    entries = fs.readdirSync(folder, { withFileTypes: true, recursive: true });
+  } catch {
+    return 0;
+  }
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    try {
+      total += fs.statSync(path.join(entry.parentPath, entry.name)).size;
+    } catch {}
+  }
+  return total;
+}
+
+export type BoxProcess = { readonly name: string; readonly pid: number; readonly residentBytes: number };
+
+/** Proportional set size where the kernel tells it (shared pages counted once), else resident set. */
+export function processBytes(pid: number): number {
+  try {
+    const found = /^Pss:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
+    if (found?.[1] !== undefined) return Number(found[1]) * 1024;
+  } catch {}
+  return pid === process.pid ? process.memoryUsage.rss() : 0;
+}
+
+function processName(pid: number): string {
+  try {
+    const words = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    const script = words.find((word) => /\.(ts|js|mjs)$/.test(word)) ?? words[0] ?? "";
+    return path.relative(process.cwd(), script).split(path.sep).slice(-2).join("/");
+  } catch {
+    return "process";
+  }
+}
+
+/** This process and every process below it. */
+export function boxProcesses(): readonly BoxProcess[] {
+  const children = new Map<number, number[]>();
+  try {
+    for (const name of fs.readdirSync("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        const stat = fs.readFileSync(`/proc/${name}/stat`, "utf8");
+        const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+        children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+      } catch {}
+    }
+  } catch {}
+  const found: BoxProcess[] = [{ name: "box", pid: process.pid, residentBytes: processBytes(process.pid) }];
+  const queue = [...(children.get(process.pid) ?? [])];
+  for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {
+    found.push({ name: processName(pid), pid, residentBytes: processBytes(pid) });
+    queue.push(...(children.get(pid) ?? []));
+  }
+  return found;
+}

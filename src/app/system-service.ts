@@ -1,0 +1,95 @@
+/** @file SystemService: readiness, machine, jobs and metrics of this box. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { Settings } from "#base";
+import type { JobInfo, ModelsService, ReadyState, SystemInfo, SystemService } from "#contracts";
+import { doctor } from "./doctor.ts";
+import { boxProcesses, folderBytes, readDisk, readMachine } from "./machine.ts";
+
+export type JobsDoor = {
+  list(query?: { readonly state?: string; readonly limit?: number }): readonly JobInfo[];
+  cancel(id: string): void;
+  retry(id: string): void;
+  counts(): { readonly running: number; readonly queued: number; readonly failed: number };
+};
+
+export type EngineStatus = { readonly model: string; readonly running: number; readonly waiting: number; readonly limit: number };
+
+const packageVersion = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
+
+let commitSeen: string | null | undefined;
+/** The commit the box runs from; null outside a clone. */
+export function readCommit(): string | null {
+  if (commitSeen === undefined) {
+    try {
+      commitSeen = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: new URL("../..", import.meta.url), encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    } catch {
+      commitSeen = null;
+    }
+  }
+  return commitSeen;
+}
+
+export function createSystemService(parts: {
+  readonly settings: Settings;
+  readonly models: ModelsService;
+  readonly jobs: JobsDoor;
+  readonly engines: () => readonly EngineStatus[];
+  readonly checkDatabase: () => string;
+  readonly serving: boolean;
+}): SystemService {
+  const { settings, models, jobs } = parts;
+  const started = Date.now();
+
+  const ready = async (): Promise<ReadyState> => {
+    const missing: ReadyState["missing"][number][] = [];
+    const list = await models.list();
+    const defaults = models.defaults();
+    for (const [what, id] of [["language-model", defaults.language], ["embedder", defaults.embedding]] as const) {
+      if (id === null) continue; // switched off by a setting: nothing to wait for
+      const model = list.find((item) => item.id === id);
+      if (model !== undefined && (model.state === "ready" || model.state === "loaded")) continue;
+      const detail = model === undefined ? `${id} is not in the catalogue` : model.error !== undefined ? `${id}: ${model.error.message}` : `${id}: ${model.state}`;
+      missing.push({ what, detail, etaSeconds: model?.progress?.etaSeconds ?? null });
+    }
+    return { ready: missing.length === 0, missing };
+  };
+
+  const info = async (): Promise<SystemInfo> => ({
+    version: packageVersion,
+    commit: readCommit(),
+    uptimeSeconds: Math.round((Date.now() - started) / 1000),
+    machine: readMachine(),
+    disk: { ...readDisk(settings.data), dataBytes: folderBytes(settings.data) },
+    processes: boxProcesses(),
+    queue: parts.engines(),
+    jobs: jobs.counts(),
+    dataFolder: settings.data,
+  });
+
+  const metrics = async (): Promise<string> => {
+    const now = await info();
+    const lines: string[] = [];
+    const gauge = (name: string, help: string, rows: readonly (readonly [labels: string, value: number])[]): void => {
+      lines.push(`# HELP starbox_${name} ${help}`, `# TYPE starbox_${name} gauge`, ...rows.map(([labels, value]) => `starbox_${name}${labels} ${value}`));
+    };
+    gauge("uptime_seconds", "Seconds since the box started.", [["", now.uptimeSeconds]]);
+    gauge("process_resident_bytes", "Memory of each process of the box.", now.processes.map((item) => [`{process="${item.name}",pid="${item.pid}"}`, item.residentBytes]));
+    gauge("data_bytes", "Bytes in the data folder.", [["", now.disk.dataBytes]]);
+    gauge("disk_free_bytes", "Free bytes on the data folder's disk.", [["", now.disk.freeBytes]]);
+    gauge("jobs", "Jobs by state.", Object.entries(now.jobs).map(([state, count]) => [`{state="${state}"}`, count]));
+    gauge("engine_running", "Requests an engine works on.", now.queue.map((item) => [`{model="${item.model}"}`, item.running]));
+    gauge("engine_waiting", "Requests waiting for an engine.", now.queue.map((item) => [`{model="${item.model}"}`, item.waiting]));
+    return `${lines.join("\n")}\n`;
+  };
+
+  return {
+    ready,
+    info,
+    metrics,
+    doctor: () => doctor({ settings, models, checkDatabase: parts.checkDatabase, serving: parts.serving }),
+    listJobs: async (query) => jobs.list(query),
+    cancelJob: async (id) => jobs.cancel(id),
+    retryJob: async (id) => jobs.retry(id),
+  };
+}
