@@ -36,6 +36,8 @@ export function createSystemService(parts: {
   readonly jobs: JobsDoor;
   readonly engines: () => readonly EngineStatus[];
   readonly checkDatabase: () => string;
+  /** Ids of the models that have answered since the box started; null where nobody waits for that (command line alone). */
+  readonly answered: ReadonlySet<string> | null;
   readonly serving: boolean;
 }): SystemService {
   const { settings, models, jobs } = parts;
@@ -48,8 +50,9 @@ export function createSystemService(parts: {
     for (const [what, id] of [["language-model", defaults.language], ["embedder", defaults.embedding]] as const) {
       if (id === null) continue; // switched off by a setting: nothing to wait for
       const model = list.find((item) => item.id === id);
-      if (model !== undefined && (model.state === "ready" || model.state === "loaded")) continue;
-      const detail = model === undefined ? `${id} is not in the catalogue` : model.error !== undefined ? `${id}: ${model.error.message}` : `${id}: ${model.state}`;
+      const onDisk = model !== undefined && (model.state === "ready" || model.state === "loaded");
+      if (onDisk && (parts.answered === null || parts.answered.has(id))) continue;
+      const detail = model === undefined ? `${id} is not in the catalogue` : model.error !== undefined ? `${id}: ${model.error.message}` : `${id}: ${onDisk ? "loading" : model.state}`;
       missing.push({ what, detail, etaSeconds: model?.progress?.etaSeconds ?? null });
     }
     return { ready: missing.length === 0, missing };
