@@ -7,6 +7,7 @@ export type {
   ChatMessage, EmbeddingModel, FinishReason, GenerateRequest, JsonSchema, LanguageModel, ModelInfo, ModelKind, ModelState,
   Reranker, StreamPart, TokenLogprob, ToolCall, ToolChoice, ToolDefinition, Usage,
 } from "./model.ts";
+export type { ApiKeyInfo, Caller, Credentials, PersonInfo, Platform } from "./platform.ts";
 export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
 export type {
   Actor, AddedFile, AnswerService, ChatInfo, ChatPart, ChatService, ChatTurn, Check, CuratedAnswer, KnowledgeGap, KnowledgeService,
