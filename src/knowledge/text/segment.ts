@@ -1,0 +1,52 @@
+/** @file Text to index words: normalised, long words together with the short ones inside them. The same cut for documents and questions. */
+import { Jieba } from "@node-rs/jieba";
+import { dict } from "@node-rs/jieba/dict.js";
+import { normalise } from "./normalise.ts";
+import { stopWords } from "./stop-words.ts";
+
+export type SegmentOptions = {
+  /** Words of the house: each occurrence is a token of its own, however the text around it is cut. */
+  readonly words?: readonly string[];
+  /** Keep stop words (for showing or counting; the index drops them). */
+  readonly keepStopWords?: boolean;
+};
+
+let jieba: Jieba | undefined;
+
+/** Latin words and numbers with what joins them ("gb/t-2312", "3.14", "c++"), runs of ideographs, words of other scripts. */
+const pieces = /[a-z0-9]+(?:[-/._+#&'][a-z0-9]+)*(?:\+\+|#|%)?|[\p{Script=Han}〇]+|[\p{L}\p{N}\p{M}]+?(?=[a-z0-9\p{Script=Han}]|[^\p{L}\p{N}\p{M}]|$)/gu;
+const joined = /[-/._+#&']/;
+
+/** Index words in reading order, repeated as often as they occur. */
+export function segment(text: string, options: SegmentOptions = {}): string[] {
+  const normal = normalise(text);
+  const tokens: string[] = [];
+  for (const [piece] of normal.matchAll(pieces)) {
+    if (/^[\p{Script=Han}〇]/u.test(piece)) cutHan(piece, tokens);
+    else cutLatin(piece, tokens);
+  }
+  for (const word of options.words ?? []) addHouseWord(normal, normalise(word).trim(), tokens);
+  return options.keepStopWords === true ? tokens : tokens.filter((token) => !stopWords.has(token));
+}
+
+function cutHan(piece: string, tokens: string[]): void {
+  if (piece.length === 1) {
+    tokens.push(piece);
+    return;
+  }
+  jieba ??= Jieba.withDict(dict);
+  for (const word of jieba.cutForSearch(piece, true)) tokens.push(word);
+}
+
+function cutLatin(piece: string, tokens: string[]): void {
+  tokens.push(piece);
+  if (!joined.test(piece)) return;
+  for (const part of piece.split(joined)) if (part !== "") tokens.push(part);
+}
+
+function addHouseWord(text: string, word: string, tokens: string[]): void {
+  if (word === "") return;
+  const token = word.replace(/\s+/g, "_"); // one token: the index separates words by blanks
+  if (tokens.includes(token)) return; // already cut as one word
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) tokens.push(token);
+}
