@@ -3,11 +3,13 @@
 /** Where a block sits on a PDF page, in PDF points from the page's top left. */
 export type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 
-export type BlockKind = "title" | "heading" | "paragraph" | "list" | "table-row" | "code" | "article";
+/** `record` is a row that stands alone (a question with its answer, a JSON object). */
+export type BlockKind = "title" | "heading" | "paragraph" | "list" | "table-row" | "record" | "code";
 
 /**
  * One block of a parsed document. `start`/`end` are half-open UTF-16 offsets into `ParsedDocument.text`,
- * and blocks are in reading order without overlap.
+ * and blocks are in reading order without overlap. A block with no line break before it continues the paragraph
+ * of the block before, on the next page.
  */
 export type Block = {
   readonly kind: BlockKind;
@@ -18,6 +20,8 @@ export type Block = {
   /** Heading depth 1..6 for `title` and `heading`. */
   readonly level?: number;
   readonly box?: Box;
+  /** How a person would name it, where the format says so: a sheet's row, a record's number. */
+  readonly label?: string;
 };
 
 /** Mail headers, PDF info and so on that were found; all optional, all untrusted. */
