@@ -1,0 +1,12 @@
+/** @file The door of `storage`: a data folder as rows and blobs. The only room that writes SQL. */
+export type { BlobSource, Blobs, PinnedBlob } from "./blobs.ts";
+export type { AnswerRepository, AnswerRow, ChatRepository, ChatRow, TurnRow } from "./chats.ts";
+export type { ChunkIndex, VectorRow, WordsRow } from "./chunk-index.ts";
+export type { ChunkRepository, ChunkRow, VectorRepository } from "./chunks.ts";
+export { type Connection, diskFull, nameSqliteError, openConnection, type SqlValue } from "./connection.ts";
+export type { DocumentRepository, DocumentRow, TextRow, VersionRepository, VersionRow } from "./documents.ts";
+export type { JobRepository, JobRow, NewJob } from "./jobs.ts";
+export type { CuratedRepository, CuratedRow, Dictionary, GapRepository, GapRow, KbRepository, KbRow } from "./kbs.ts";
+export { type DataLock, type LockHolder, readLockHolder } from "./lock.ts";
+export { type Migration, migrate, readSchemaVersion } from "./migrate.ts";
+export { openStorage, type SettingRepository, type Storage } from "./open.ts";

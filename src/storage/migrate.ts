@@ -1,0 +1,33 @@
+/** @file Brings a database to this version's schema: numbered migrations, each in one transaction. Never goes back. */
+import { StarboxError } from "#base";
+import type { Connection } from "./connection.ts";
+import { migrations } from "./migrations/index.ts";
+
+export type Migration = { readonly number: number; readonly name: string; readonly up: (connection: Connection) => void };
+
+/** Numbers may be added out of order while a version is being made, so each applied one is recorded; user_version is the largest. */
+export function migrate(connection: Connection, all: readonly Migration[] = migrations): void {
+  const newest = Math.max(0, ...all.map((migration) => migration.number));
+  const found = readSchemaVersion(connection);
+  if (found > newest) {
+    throw new StarboxError("data_corrupt", `The data folder has schema ${found}; this Starbox knows up to ${newest}.`, {
+      hint: "It was written by a newer Starbox: run that version, or restore a backup made by this one.",
+      zh: { message: `数据文件夹的结构版本是 ${found}，当前星匣只认识到 ${newest}。`, hint: "它由更新版本的星匣写入：请运行新版本，或恢复本版本的备份。" },
+      details: { found, newest },
+    });
+  }
+  connection.raw.exec("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT");
+  const applied = new Set(connection.all<{ number: number }>("SELECT number FROM migrations").map((row) => row.number));
+  for (const migration of [...all].sort((a, b) => a.number - b.number)) {
+    if (applied.has(migration.number)) continue;
+    connection.transaction(() => {
+      migration.up(connection);
+      connection.run("INSERT INTO migrations (number, name, at) VALUES (?, ?, ?)", migration.number, migration.name, new Date().toISOString());
+      connection.raw.exec(`PRAGMA user_version = ${Math.max(readSchemaVersion(connection), migration.number)}`);
+    });
+  }
+}
+
+export function readSchemaVersion(connection: Connection): number {
+  return connection.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
+}

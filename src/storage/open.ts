@@ -1,0 +1,105 @@
+/** @file Opens a data folder: lock, database at this version's schema, repositories, blobs. The only way in. */
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { type Blobs, createBlobs } from "./blobs.ts";
+import { type ChatRepository, type AnswerRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
+import { type ChunkIndex, noIndex } from "./chunk-index.ts";
+import { type ChunkRepository, createChunkRepository, createVectorRepository, type VectorRepository } from "./chunks.ts";
+import { type Connection, openConnection } from "./connection.ts";
+import { createDocumentRepository, createTextRepository, createVersionRepository, type DocumentRepository, type TextRepository, type VersionRepository } from "./documents.ts";
+import { createJobRepository, type JobRepository } from "./jobs.ts";
+import { createCuratedRepository, createGapRepository, createKbRepository, type CuratedRepository, type GapRepository, type KbRepository } from "./kbs.ts";
+import { type DataLock, lockDataFolder } from "./lock.ts";
+import { migrate } from "./migrate.ts";
+
+export type Storage = {
+  readonly dataDir: string;
+  /** For what brings its own statements: sign-in, the search index, a retrieval worker. */
+  readonly connection: Connection;
+  /** null for a read-only storage. */
+  readonly lock: DataLock | null;
+  readonly blobs: Blobs;
+  readonly settings: SettingRepository;
+  readonly kbs: KbRepository;
+  readonly documents: DocumentRepository;
+  readonly versions: VersionRepository;
+  readonly texts: TextRepository;
+  readonly chunks: ChunkRepository;
+  readonly vectors: VectorRepository;
+  readonly index: ChunkIndex;
+  readonly jobs: JobRepository;
+  readonly curated: CuratedRepository;
+  readonly gaps: GapRepository;
+  readonly chats: ChatRepository;
+  readonly answers: AnswerRepository;
+  transaction<T>(work: () => T): T;
+  /** Empties the write-ahead log, so that deleted words leave the disk. False: a reader was in the way; try later. */
+  checkpoint(): boolean;
+  /** "ok", or what SQLite found wrong. */
+  checkIntegrity(): string;
+  close(): void;
+};
+
+export type SettingRepository = ReturnType<typeof createSettingRepository>;
+
+function createSettingRepository(connection: Connection) {
+  return {
+    read: (key: string) => connection.get<{ value: string }>("SELECT value FROM settings WHERE key = ?", key)?.value ?? null,
+    write: (key: string, value: string) => connection.run("INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value),
+    remove: (key: string) => connection.run("DELETE FROM settings WHERE key = ?", key),
+  };
+}
+
+/**
+ * A writer holds the data folder's lock until `close`; throws `data_locked` naming the holder.
+ * Read-only ones (retrieval workers, doctor beside a running box) need no lock and a database that exists.
+ */
+export function openStorage(dataDir: string, options: { readonly readOnly?: boolean; readonly command?: string } = {}): Storage {
+  const readOnly = options.readOnly ?? false;
+  if (!readOnly) for (const folder of ["", "blobs", "tmp", "models", "logs"]) mkdirSync(path.join(dataDir, folder), { recursive: true, mode: 0o700 });
+  const lock = readOnly ? null : lockDataFolder(dataDir, options.command ?? "starbox");
+  let connection: Connection | undefined;
+  try {
+    connection = openConnection(path.join(dataDir, "box.db"), { readOnly });
+    if (!readOnly) migrate(connection);
+    return createStorage(dataDir, connection, lock);
+  } catch (error) {
+    connection?.close();
+    lock?.release();
+    throw error;
+  }
+}
+
+function createStorage(dataDir: string, connection: Connection, lock: DataLock | null): Storage {
+  return {
+    dataDir,
+    connection,
+    lock,
+    blobs: createBlobs(dataDir),
+    settings: createSettingRepository(connection),
+    kbs: createKbRepository(connection),
+    documents: createDocumentRepository(connection),
+    versions: createVersionRepository(connection),
+    texts: createTextRepository(connection),
+    chunks: createChunkRepository(connection),
+    vectors: createVectorRepository(connection),
+    index: noIndex,
+    jobs: createJobRepository(connection),
+    curated: createCuratedRepository(connection),
+    gaps: createGapRepository(connection),
+    chats: createChatRepository(connection),
+    answers: createAnswerRepository(connection),
+    transaction: (work) => connection.transaction(work),
+    checkpoint: () => connection.get<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)")?.busy === 0,
+    checkIntegrity() {
+      const rows = connection.all<{ integrity_check: string }>("PRAGMA integrity_check(20)").map((row) => row.integrity_check);
+      const broken = connection.all("PRAGMA foreign_key_check").length;
+      if (broken > 0) rows.push(`${broken} rows point at rows that are gone`);
+      return rows.length === 1 ? (rows[0] ?? "ok") : rows.filter((row) => row !== "ok").join("; ");
+    },
+    close() {
+      connection.close();
+      lock?.release();
+    },
+  };
+}
