@@ -3,10 +3,11 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { type Blobs, createBlobs } from "./blobs.ts";
 import { type ChatRepository, type AnswerRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
-import { type ChunkIndex, noIndex } from "./chunk-index.ts";
+import type { ChunkIndex } from "./chunk-index.ts";
 import { type ChunkRepository, createChunkRepository, createVectorRepository, type VectorRepository } from "./chunks.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { createDocumentRepository, createTextRepository, createVersionRepository, type DocumentRepository, type TextRepository, type VersionRepository } from "./documents.ts";
+import { createChunkIndex } from "./index-write.ts";
 import { createJobRepository, type JobRepository } from "./jobs.ts";
 import { createCuratedRepository, createGapRepository, createKbRepository, type CuratedRepository, type GapRepository, type KbRepository } from "./kbs.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
@@ -83,7 +84,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     texts: createTextRepository(connection),
     chunks: createChunkRepository(connection),
     vectors: createVectorRepository(connection),
-    index: noIndex,
+    index: createChunkIndex(connection),
     jobs: createJobRepository(connection),
     curated: createCuratedRepository(connection),
     gaps: createGapRepository(connection),
