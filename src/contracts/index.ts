@@ -1,7 +1,7 @@
 /** @file The door of `contracts`: what features meet through. Types and wire schemas only, no behaviour. */
 export type { Answer, Answerer, AnswerPart, AnswerRequest, Citation } from "./answer.ts";
 export type { Block, BlockKind, Box, Chunk, DocumentMeta, ParsedDocument } from "./document.ts";
-export type { JobInfo, JobKind, JobState } from "./jobs.ts";
+export type { JobContext, JobHandler, JobInfo, JobKind, JobRequest, JobRunner, JobState } from "./jobs.ts";
 export type { ChunkInfo, DocumentInfo, DocumentState, KnowledgeBaseInfo } from "./knowledge.ts";
 export type {
   ChatMessage, EmbeddingModel, FinishReason, GenerateRequest, JsonSchema, LanguageModel, ModelInfo, ModelKind, ModelState,

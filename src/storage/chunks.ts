@@ -47,9 +47,18 @@ export function createChunkRepository(connection: Connection) {
     /** Makes room behind a chunk that is split, or closes it up after a merge. */
     shiftOrdinals: (version: number, after: number, by: number) => connection.run("UPDATE chunks SET ordinal = ordinal + ? WHERE version = ? AND ordinal > ?", by, version, after),
     remove: (id: number) => connection.run("DELETE FROM chunks WHERE id = ?", id),
-    /** The next chunks of a version that have no vector yet. */
-    listUnembedded: (version: number, limit: number) =>
-      connection.all<Stored>(`SELECT ${columns} FROM chunks WHERE version = ? AND embedded = 0 ORDER BY id LIMIT ?`, version, limit).map(readChunk),
+    /** The next chunks of a base that can be found by words and have no vector yet. */
+    listUnembedded: (kb: number, limit: number) =>
+      connection
+        .all<Stored>(
+          `SELECT ${columns} FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version) ORDER BY c.id LIMIT ?`,
+          kb, limit,
+        )
+        .map(readChunk),
+    countUnembedded: (kb: number) =>
+      connection.get<{ count: number }>(
+        `SELECT count(*) AS count FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version)`, kb,
+      )?.count ?? 0,
     markEmbedded: (id: number) => connection.run("UPDATE chunks SET embedded = 1 WHERE id = ?", id),
     /** The first of a version's chunks: the purge takes them in batches. */
     listSome: (version: number, limit: number) => connection.all<{ id: number; hash: Uint8Array }>("SELECT id, hash FROM chunks WHERE version = ? LIMIT ?", version, limit),

@@ -153,11 +153,6 @@ export function createVersionRepository(connection: Connection) {
     remove: (num: number) => connection.run("DELETE FROM versions WHERE num = ?", num),
     /** Versions the purge job has to take apart. */
     listOld: (limit: number) => connection.all<Stored<VersionRow>>(`SELECT ${versionColumns} FROM versions WHERE state = 'old' ORDER BY num LIMIT ?`, limit).map(readVersion),
-    /** Current versions that still lack vectors, of bases that want them. */
-    listUnembedded: () =>
-      connection.all<{ num: number; kbId: string }>(
-        "SELECT v.num, k.id AS kbId FROM versions v JOIN documents d ON d.current_version = v.num JOIN kbs k ON k.num = d.kb WHERE v.embedded < v.chunks ORDER BY v.num",
-      ),
     isBlobUsed: (sha256: string) => connection.get("SELECT 1 FROM versions WHERE sha256 = ? LIMIT 1", sha256) !== undefined,
   };
 }

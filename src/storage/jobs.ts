@@ -78,10 +78,11 @@ export function createJobRepository(connection: Connection) {
         "UPDATE jobs SET state = 'queued', not_before = ?, error = ?, owner = NULL, cancel = 0, attempts = coalesce(?, attempts), updated_at = ? WHERE id = ?",
         notBefore, error === null ? null : JSON.stringify(error), attempts ?? null, at, id,
       ),
+    makeDue: (kind: JobKind, at: string) => connection.run("UPDATE jobs SET not_before = 0, updated_at = ? WHERE kind = ? AND state = 'queued' AND not_before > 0", at, kind),
     requestCancel: (id: string, at: string) => connection.run("UPDATE jobs SET cancel = 1, updated_at = ? WHERE id = ? AND state IN ('queued', 'running')", at, id),
     /** Whoever ran these is dead: this process holds the data folder now. */
     requeueOrphans: (owner: string, at: string) =>
-      connection.run("UPDATE jobs SET state = 'queued', owner = NULL, not_before = 0, updated_at = ? WHERE state = 'running' AND owner IS NOT ?", at, owner).changes,
+      connection.run("UPDATE jobs SET state = 'queued', owner = NULL, not_before = 0, attempts = max(0, attempts - 1), updated_at = ? WHERE state = 'running' AND owner IS NOT ?", at, owner).changes,
     list(query: { readonly state?: string; readonly limit: number }) {
       const state = query.state ?? null;
       return connection.all<Stored>(`SELECT ${columns} FROM jobs WHERE ? IS NULL OR state = ? ORDER BY updated_at DESC, id DESC LIMIT ?`, state, state, query.limit).map(readJob);

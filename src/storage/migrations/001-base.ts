@@ -54,7 +54,7 @@ CREATE TABLE chunks (
 ) STRICT;
 CREATE INDEX chunks_version ON chunks (version, ordinal);
 CREATE INDEX chunks_hash ON chunks (hash);
-CREATE INDEX chunks_waiting ON chunks (version) WHERE embedded = 0;
+CREATE INDEX chunks_waiting ON chunks (kb, id) WHERE embedded = 0;
 
 CREATE TABLE vectors (embedder TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL, UNIQUE (embedder, hash)) STRICT;
 

@@ -1,0 +1,221 @@
+/** @file Runs durable jobs one process at a time: order, retries, progress, cancel, picking up after a crash. Knows no kind of work. */
+import { type ErrorRecord, type Logger, newId, silentLogger, StarboxError, toErrorRecord } from "#base";
+import type { JobContext, JobHandler, JobInfo, JobKind, JobRequest, JobRunner } from "#contracts";
+import type { JobRepository, JobRow } from "#storage";
+import { createRate } from "./rate.ts";
+import { isPassing, retryDelayMs } from "./retry.ts";
+
+/** Words before vectors, tidying up in between: a kind waits while one above it has work that is due. */
+const kindOrder: Readonly<Record<JobKind, number>> = { pull: 0, ingest: 0, purge: 1, embed: 2, reembed: 3 };
+
+const progressEveryMs = 500;
+
+type Running = { readonly job: JobRow; readonly abort: AbortController; finished: Promise<void>; progress: JobInfo["progress"] };
+
+type Options = { readonly store: JobRepository; readonly logger?: Logger; readonly now?: () => number };
+
+/** Why a job was interrupted. */
+const closing = new StarboxError("cancelled", "The box is closing; the work goes on when it starts again.");
+const cancelled = new StarboxError("cancelled", "Cancelled.", { zh: { message: "已取消。" } });
+
+export function createJobRunner({ store, logger = silentLogger, now = Date.now }: Options): JobRunner {
+  const owner = newId("run");
+  const handlers = new Map<JobKind, JobHandler>();
+  const running = new Map<string, Running>();
+  const listeners = new Set<(job: JobInfo) => void>();
+  let started = false;
+  let timer: NodeJS.Timeout | undefined;
+  let planned = false;
+  const at = (): string => new Date(now()).toISOString();
+
+  const announce = (id: string): void => {
+    const job = store.find(id);
+    if (job === undefined) return;
+    for (const listener of listeners) listener(presentJob(job));
+  };
+  const runningOf = (kind: JobKind): number => [...running.values()].filter((entry) => entry.job.kind === kind).length;
+
+  /** Kinds with a free place, none of which would run ahead of work that comes first. */
+  const claimable = (): JobKind[] => {
+    const kinds = [...handlers.values()].filter((handler) => runningOf(handler.kind) < handler.concurrency).map((handler) => handler.kind);
+    return kinds.filter((kind) => !hasAhead(kind));
+  };
+  /** Work of an earlier kind that runs or could run now. */
+  const hasAhead = (kind: JobKind): boolean => {
+    const ahead = [...handlers.keys()].filter((other) => kindOrder[other] < kindOrder[kind] && other !== "pull");
+    if (ahead.length === 0) return false;
+    if (ahead.some((other) => runningOf(other) > 0)) return true;
+    const due = store.nextDue(ahead);
+    return due !== null && due <= now();
+  };
+
+  const schedule = (): void => {
+    if (!started || planned) return;
+    planned = true;
+    setImmediate(() => {
+      planned = false;
+      if (started) fill();
+    });
+  };
+  /** Starts what can be started, and sleeps until the next job becomes due. */
+  const fill = (): void => {
+    try {
+      for (;;) {
+        const job = store.claim(claimable(), owner, now(), at());
+        if (job === undefined) break;
+        launch(job);
+      }
+      clearTimeout(timer);
+      const due = store.nextDue([...handlers.keys()]);
+      if (due !== null && due > now()) timer = setTimeout(schedule, Math.min(due - now(), 60_000)).unref();
+    } catch (error) {
+      // A full disk stops the queue, not the box.
+      logger.error({ error: toErrorRecord(error) }, "jobs: cannot claim");
+      clearTimeout(timer);
+      timer = setTimeout(schedule, 5000).unref();
+    }
+  };
+
+  const launch = (job: JobRow): void => {
+    const handler = handlers.get(job.kind) as JobHandler;
+    const abort = new AbortController();
+    const rate = createRate(now);
+    let writtenAt = now();
+    const entry: Running = { job, abort, finished: Promise.resolve(), progress: job.progress };
+    const context: JobContext = {
+      id: job.id,
+      payload: job.payload,
+      attempt: job.attempts,
+      signal: abort.signal,
+      shouldYield: () => hasAhead(job.kind),
+      progress(done, total = entry.progress.total) {
+        rate.add(done);
+        entry.progress = { done, total, unit: job.progress.unit, etaSeconds: rate.etaSeconds(done, total) };
+        if (now() - writtenAt < progressEveryMs) return;
+        writtenAt = now();
+        store.progress(job.id, entry.progress, now(), at());
+        announce(job.id);
+      },
+    };
+    entry.finished = (async () => {
+      await Promise.resolve();
+      if (job.cancel) throw cancelled;
+      return await handler.run(context);
+    })().then(
+      (outcome) => settle(entry, () => {
+        store.progress(job.id, entry.progress, now(), at());
+        // Coming back later is no failure: the attempt does not count.
+        if (typeof outcome === "object") store.requeue(job.id, now() + outcome.againInMs, null, at(), job.attempts - 1);
+        else store.finish(job.id, "done", null, at());
+      }),
+      (error: unknown) => settle(entry, () => fail(job, abort.signal, error)),
+    );
+    running.set(job.id, entry);
+    announce(job.id);
+  };
+
+  const fail = (job: JobRow, signal: AbortSignal, error: unknown): void => {
+    const record: ErrorRecord = toErrorRecord(error);
+    if (signal.aborted && signal.reason === closing) store.requeue(job.id, 0, null, at(), job.attempts - 1);
+    else if (signal.aborted || error === cancelled) store.finish(job.id, "cancelled", null, at());
+    else if (isPassing(record.code, job.attempts)) store.requeue(job.id, now() + retryDelayMs(job.attempts), record, at());
+    else store.finish(job.id, "failed", record, at());
+    if (!signal.aborted) logger.warn({ job: job.id, kind: job.kind, code: record.code, message: record.message, attempt: job.attempts }, "jobs: failed");
+  };
+
+  const settle = (entry: Running, write: () => void): void => {
+    running.delete(entry.job.id);
+    try {
+      write();
+    } catch (error) {
+      // The row still says running: the next start puts it back into the queue.
+      logger.error({ job: entry.job.id, error: toErrorRecord(error) }, "jobs: cannot record an outcome");
+    }
+    announce(entry.job.id);
+    schedule();
+  };
+
+  const presentJob = ({ key: _key, payload: _payload, priority: _priority, size: _size, cancel: _cancel, ...job }: JobRow): JobInfo => {
+    const live = running.get(job.id);
+    return live === undefined ? job : { ...job, progress: live.progress };
+  };
+
+  return {
+    register(handler) {
+      handlers.set(handler.kind, handler);
+      schedule();
+    },
+    add(request) {
+      const added = store.insert(toRow(request, now(), at()));
+      schedule();
+      return added;
+    },
+    hurry(kind) {
+      store.makeDue(kind, at());
+      schedule();
+    },
+    list: (query = {}) => store.list({ limit: query.limit ?? 200, ...(query.state === undefined ? {} : { state: query.state }) }).map(presentJob),
+    listOpen: (kind, kbId) => store.listOpen(kind, kbId).map(presentJob),
+    cancel(id) {
+      const job = store.find(id);
+      if (job === undefined) throw jobNotFound(id);
+      const live = running.get(id);
+      if (live !== undefined) {
+        store.requestCancel(id, at());
+        live.abort.abort(cancelled);
+      } else if (job.state === "queued") {
+        store.finish(id, "cancelled", null, at());
+        announce(id);
+      }
+    },
+    retry(id) {
+      const job = store.find(id);
+      if (job === undefined) throw jobNotFound(id);
+      if (job.state !== "failed" && job.state !== "cancelled") return;
+      if (job.key !== null && store.findOpen(job.kind, job.key) !== undefined) return;
+      store.requeue(id, 0, null, at(), 0);
+      announce(id);
+      schedule();
+    },
+    counts: () => store.counts(),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    start() {
+      const orphans = store.requeueOrphans(owner, at());
+      if (orphans > 0) logger.info({ jobs: orphans }, "jobs: resuming what a stopped box left");
+      store.removeFinished(new Date(now() - 7 * 86_400_000).toISOString());
+      started = true;
+      schedule();
+    },
+    async stop() {
+      started = false;
+      clearTimeout(timer);
+      const open = [...running.values()];
+      for (const entry of open) entry.abort.abort(closing);
+      await Promise.all(open.map((entry) => entry.finished));
+    },
+  };
+}
+
+function toRow(request: JobRequest, now: number, at: string): Parameters<JobRepository["insert"]>[0] {
+  return {
+    id: newId("job", now),
+    kind: request.kind,
+    subject: request.subject,
+    key: request.key ?? null,
+    kbId: request.kbId,
+    payload: request.payload,
+    priority: kindOrder[request.kind] * 100 + (request.priority ?? 10),
+    size: request.size ?? 0,
+    unit: request.unit,
+    total: request.total ?? null,
+    notBefore: request.delayMs === undefined ? 0 : now + request.delayMs,
+    at,
+  };
+}
+
+function jobNotFound(id: string): StarboxError {
+  return new StarboxError("not_found", `There is no job ${id}.`, { hint: "GET /api/jobs lists them.", zh: { message: `没有任务 ${id}。` } });
+}
