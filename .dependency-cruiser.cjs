@@ -1,0 +1,85 @@
+/** @file The law of the rooms: who may import whom. People read the table; the rules are derived from it. */
+
+/** Room -> rooms it may import (besides itself). A room that is not here may import nothing and be imported by nobody but `app`. */
+const allowed = {
+  base: [],
+  contracts: ["base"],
+  formats: ["base"],
+  storage: ["base", "contracts"],
+  jobs: ["base", "contracts"],
+  models: ["base", "contracts", "formats"],
+  knowledge: ["base", "contracts", "formats"],
+  assistants: ["base", "contracts"],
+  platform: ["base", "contracts"],
+  server: ["base", "contracts"],
+  client: ["base", "contracts"],
+  cli: ["base", "contracts", "client"],
+  bench: ["base", "contracts", "client"],
+  app: ["base", "contracts", "formats", "storage", "jobs", "models", "knowledge", "assistants", "platform", "server", "client", "cli", "bench"],
+};
+
+const tests = "\\.test\\.tsx?$";
+
+const arrows = Object.entries(allowed).map(([room, rooms]) => ({
+  name: `${room}-arrows`,
+  comment: `${room} may import only: ${rooms.join(", ") || "nothing"}.`,
+  severity: "error",
+  from: { path: `^src/${room}/`, pathNot: tests },
+  to: { path: "^(src|console|test|scripts)/", pathNot: `^src/(${[room, ...rooms].join("|")})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...arrows,
+    {
+      name: "known-rooms",
+      comment: "A new room needs a row in the table.",
+      severity: "error",
+      from: { path: "^src/", pathNot: `^src/(${Object.keys(allowed).join("|")})/` },
+      to: {},
+    },
+    {
+      name: "use-the-door",
+      comment: "Another room is entered by its index.ts.",
+      severity: "error",
+      from: { path: "^(?:src/([^/]+)/|console/|test/|scripts/)", pathNot: `^test/|^scripts/|${tests}` },
+      to: { path: "^src/[^/]+/.+", pathNot: "^src/$1/|^src/[^/]+/index\\.ts$" },
+    },
+    {
+      name: "console-arrows",
+      comment: "The console sees only the client, contracts and base's types.",
+      severity: "error",
+      from: { path: "^console/", pathNot: tests },
+      to: { path: "^(src|test|scripts)/", pathNot: "^src/(client|contracts|base)/" },
+    },
+    {
+      name: "console-features",
+      comment: "Features of the console do not import each other; the source pane and the notice of arriving models are shared.",
+      severity: "error",
+      from: { path: "^console/src/features/([^/]+)/" },
+      to: { path: "^console/src/features/", pathNot: "^console/src/features/($1|source)/|/arriving-notice\\.tsx$" },
+    },
+    {
+      name: "no-test-code-in-product",
+      severity: "error",
+      from: { path: "^(src|console)/", pathNot: tests },
+      to: { path: `^test/|${tests}` },
+    },
+    {
+      name: "no-dev-dependency-in-product",
+      severity: "error",
+      from: { path: "^(src|console/src)/", pathNot: tests },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["npm", "npm-optional", "type-only"] },
+    },
+    { name: "not-declared", comment: "Imported but not in package.json.", severity: "error", from: { path: "^(src|console/src)/" }, to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] } },
+    { name: "not-found", severity: "error", from: { path: "^(src|console|test|scripts)/" }, to: { couldNotResolve: true, pathNot: "\\.css$|^@fontsource|\\?" } },
+    { name: "no-cycles", severity: "error", from: { path: "^(src|console)/" }, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "(^|/)dist/" },
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { conditionNames: ["starbox-source", "import", "node", "types", "default"], exportsFields: ["exports"], extensions: [".ts", ".tsx", ".js", ".mjs", ".json", ".css"] },
+  },
+};

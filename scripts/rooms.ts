@@ -1,0 +1,39 @@
+/** @file The arrows between rooms, checked by dependency-cruiser, and a proof that it saw every file. With --map: writes the picture into docs/map.md. */
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { projectRoot, sourceFiles } from "./source-files.ts";
+
+type Cruise = {
+  readonly summary: { readonly violations: readonly { readonly rule: { readonly name: string; readonly severity: string }; readonly from: string; readonly to: string }[] };
+  readonly modules: readonly { readonly source: string }[];
+};
+
+const folders = ["src", "console/src", "test", "scripts"].filter((folder) => fs.existsSync(path.join(projectRoot, folder)));
+const bin = path.join(projectRoot, "node_modules", "dependency-cruiser", "bin", "dependency-cruise.mjs");
+const cruise = (...args: readonly string[]): string =>
+  execFileSync(process.execPath, [bin, ...args, "--config", ".dependency-cruiser.cjs"], { cwd: projectRoot, encoding: "utf8", maxBuffer: 1 << 29 });
+
+function check(): number {
+  // "err" output would exit 1 by itself; "json" lets us also ask what was seen.
+  const { modules, summary } = JSON.parse(cruise(...folders, "-T", "json")) as Cruise;
+  const problems = summary.violations.filter(({ rule }) => rule.severity === "error").map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
+  const seen = new Set(modules.map(({ source }) => source));
+  const files = sourceFiles(folders);
+  const unseen = files.filter((file) => !seen.has(file));
+  if (files.length === 0 || unseen.length > 0) problems.push(`${unseen.length} of ${files.length} files were not seen by the check: ${unseen.slice(0, 5).join(", ")}`);
+  for (const problem of problems) console.error(problem);
+  console.log(`${files.length} files, all seen; ${problems.length} violations`);
+  return problems.length > 0 ? 1 : 0;
+}
+
+function writeMap(): void {
+  const picture = cruise("src", "-T", "mermaid", "--collapse", "^src/[^/]+", "--exclude", "node_modules|^node:|\\.test\\.ts$");
+  const file = path.join(projectRoot, "docs", "map.md");
+  const text = fs.readFileSync(file, "utf8");
+  const block = `<!-- rooms -->\n\`\`\`mermaid\n${picture.trim()}\n\`\`\`\n<!-- /rooms -->`;
+  fs.writeFileSync(file, text.replace(/<!-- rooms -->[\s\S]*<!-- \/rooms -->/, () => block));
+}
+
+if (process.argv.includes("--map")) writeMap();
+else process.exit(check());
