@@ -1,0 +1,52 @@
+/** @file What every handler knows about its request: who calls, from where. The only place that reads the socket. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "hono";
+import type { Logger, Settings } from "#base";
+import type { Actor, Caller, Credentials, Platform, Services } from "#contracts";
+import { forbidden, unauthorized } from "./errors.ts";
+
+export type ServerSettings = Pick<Settings, "host" | "port" | "maxFileMb" | "trustedOrigins">;
+
+export type ServerParts = {
+  readonly services: Services;
+  readonly platform: Platform;
+  readonly settings: ServerSettings;
+  readonly logger: Logger;
+  /** Built console; null: none (tests, command line alone). */
+  readonly consoleFolder: string | null;
+  readonly version: string;
+  /** Aborted when the server closes: streams that would never end by themselves stop. */
+  readonly closing: AbortSignal;
+};
+
+export type ServerEnv = { Bindings: { incoming?: IncomingMessage; outgoing?: ServerResponse }; Variables: { caller: Caller | null; route: string } };
+export type RequestContext = Context<ServerEnv>;
+
+const loopbackAddress = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
+const loopbackHost = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
+const proxyHeaders = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+
+/**
+ * A request is from this machine when its socket is, no proxy passed it on, and its Host is this machine's
+ * (a web page that points its own name at 127.0.0.1 fails the last).
+ */
+export function readCredentials(c: RequestContext): Credentials {
+  const address = c.env?.incoming?.socket.remoteAddress ?? "";
+  const host = c.req.header("host") ?? "";
+  const loopback = loopbackAddress.test(address) && loopbackHost.test(host) && proxyHeaders.every((name) => c.req.header(name) === undefined);
+  return { authorization: c.req.header("authorization") ?? null, cookie: c.req.header("cookie") ?? null, address, loopback, userAgent: c.req.header("user-agent") ?? null };
+}
+
+/** The actor, or 401. */
+export function signedIn(c: RequestContext): Actor {
+  const caller = c.get("caller");
+  if (caller === null) throw unauthorized();
+  return caller.actor;
+}
+
+export function needAdministrator(actor: Actor): void {
+  if (actor.role === "member") throw forbidden();
+}
+
+/** Whom the engine's queue counts a request for. */
+export const personOf = (actor: Actor): string => actor.personId ?? actor.name;

@@ -1,0 +1,48 @@
+/** @file Middleware before every route: who calls, cross-site writes refused, headers that keep browsers careful. */
+import type { MiddlewareHandler } from "hono";
+import { StarboxError } from "#base";
+import { readCredentials, type RequestContext, type ServerEnv, type ServerParts } from "./context.ts";
+
+const pagePolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+export const securityHeaders: MiddlewareHandler<ServerEnv> = async (c, next) => {
+  await next();
+  const headers = c.res.headers;
+  if (!headers.has("content-security-policy")) headers.set("content-security-policy", pagePolicy);
+  headers.set("x-content-type-options", "nosniff");
+  headers.set("x-frame-options", "DENY");
+  headers.set("referrer-policy", "no-referrer");
+  headers.set("cross-origin-opener-policy", "same-origin");
+  headers.set("cross-origin-resource-policy", "same-origin");
+  headers.set("permissions-policy", "camera=(), microphone=(), geolocation=()");
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+};
+
+export function identify(parts: ServerParts): MiddlewareHandler<ServerEnv> {
+  return async (c, next) => {
+    const caller = await parts.platform.identify(readCredentials(c));
+    c.set("caller", caller);
+    if (caller?.via === "session") refuseCrossSite(c, parts, true);
+    await next();
+    for (const line of caller?.setCookies ?? []) c.res.headers.append("set-cookie", line);
+  };
+}
+
+/**
+ * A write that a browser sends with the session cookie must come from our own page. SameSite=Lax already keeps most others out;
+ * this also holds for other ports of the same host, which browsers call the same site.
+ */
+export function refuseCrossSite(c: RequestContext, parts: ServerParts, needOrigin: boolean): void {
+  if (["GET", "HEAD", "OPTIONS"].includes(c.req.method)) return;
+  const origin = c.req.header("origin");
+  const fetchSite = c.req.header("sec-fetch-site");
+  const own = c.req.header("host") ?? new URL(c.req.url).host;
+  if (origin !== undefined) {
+    if (parts.settings.trustedOrigins.includes(origin) || origin === `http://${own}` || origin === `https://${own}`) return;
+  } else if (fetchSite === "same-origin" || (fetchSite === undefined && !needOrigin)) return;
+  throw new StarboxError("csrf_failed", `A write with a session cookie must come from the box's own page; this one came from ${origin ?? "nowhere"}.`, {
+    hint: "Programs: use a key (Authorization: Bearer sb-…). Another address of this box: add it to STARBOX_TRUSTED_ORIGINS.",
+    zh: { message: `带会话 Cookie 的写操作必须来自星匣自己的页面，此请求来自 ${origin ?? "未知来源"}。`, hint: "程序请使用密钥（Authorization: Bearer sb-…）；若这是本机的另一个地址，请加入 STARBOX_TRUSTED_ORIGINS。" },
+  });
+}
