@@ -4,39 +4,36 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { StarboxError } from "#base";
 import type { Actor, Credentials, Platform } from "#contracts";
-import { openConnection } from "../src/storage/connection.ts";
-import { migrate } from "../src/storage/migrate.ts";
-import { createPeopleStore } from "../src/storage/people.ts";
 import { createPlatform } from "#platform";
+import { openStorage, type Storage } from "#storage";
 
 let folder: string;
 let platform: Platform;
 let nowMs: number;
-let raw: ReturnType<typeof openConnection>;
+let storage: Storage;
 
 const from = (more: Partial<Credentials> = {}): Credentials => ({ authorization: null, cookie: null, address: "127.0.0.1", loopback: true, userAgent: null, ...more });
 const operator: Actor = { personId: null, name: "operator", role: "operator" };
 const ada = { name: "Ada", email: "Ada@example.org", password: "a long password" };
-const start = (): Platform => createPlatform({ store: createPeopleStore(raw), settings: { data: folder, trustedOrigins: [] }, now: () => nowMs });
+const start = (): Platform => createPlatform({ store: storage.people, settings: { data: folder, trustedOrigins: [] }, now: () => nowMs });
 const cookieOf = (lines: readonly string[]): string => lines.map((line) => line.split(";")[0]).join("; ");
 const code = (error: unknown): string => (StarboxError.is(error) ? error.code : String(error));
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), "starbox-platform-"));
   nowMs = Date.now();
-  raw = openConnection(path.join(folder, "box.db"));
-  migrate(raw);
+  storage = openStorage(folder);
   platform = start();
 });
 afterEach(() => {
-  raw.close();
+  storage.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 test("the set-up code makes the first administrator once, is kept only as a hash, and dies with use", async () => {
   const setupCode = platform.setupCode() ?? "";
   expect(setupCode).toMatch(/^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$/);
-  expect(JSON.stringify(raw.all("SELECT * FROM setup_code"))).not.toContain(setupCode.replaceAll("-", ""));
+  expect(JSON.stringify(storage.connection.all("SELECT * FROM setup_code"))).not.toContain(setupCode.replaceAll("-", ""));
   await expect(platform.setUp({ ...ada, code: "0000-0000-0000" }, from())).rejects.toSatisfy((error) => code(error) === "setup_code_wrong");
   const caller = await platform.setUp({ ...ada, code: setupCode.toLowerCase().replaceAll("-", " ") }, from());
   expect(caller.actor).toMatchObject({ name: "Ada", role: "administrator" });
@@ -75,7 +72,7 @@ test("ten wrong passwords close the door for the address, and for the account fr
 test("keys are shown once, stored hashed, expire, and go with their person", async () => {
   const key = await platform.createKey(operator, { name: "ci" });
   expect(key.key).toMatch(/^sb-[0-9a-z]{40}$/);
-  expect(JSON.stringify(raw.all("SELECT * FROM api_keys"))).not.toContain(key.key);
+  expect(JSON.stringify(storage.connection.all("SELECT * FROM api_keys"))).not.toContain(key.key);
   expect(JSON.stringify(await platform.listKeys(operator))).not.toContain(key.key);
   const caller = await platform.identify(from({ authorization: `Bearer ${key.key}`, loopback: false, address: "10.0.0.9" }));
   expect(caller?.actor.role).toBe("administrator");

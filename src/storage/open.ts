@@ -11,7 +11,9 @@ import { createChunkIndex } from "./index-write.ts";
 import { createJobRepository, type JobRepository } from "./jobs.ts";
 import { createCuratedRepository, createGapRepository, createKbRepository, type CuratedRepository, type GapRepository, type KbRepository } from "./kbs.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
+import { forgetDocument } from "./forget.ts";
 import { migrate } from "./migrate.ts";
+import { createPeopleStore, type PeopleStore } from "./people.ts";
 
 export type Storage = {
   readonly dataDir: string;
@@ -33,7 +35,10 @@ export type Storage = {
   readonly gaps: GapRepository;
   readonly chats: ChatRepository;
   readonly answers: AnswerRepository;
+  readonly people: PeopleStore;
   transaction<T>(work: () => T): T;
+  /** Takes a removed document's words out of gaps, chats and lineage: places stay named, quotes go. */
+  forgetDocument(documentId: string): void;
   /** Empties the write-ahead log, so that deleted words leave the disk. False: a reader was in the way; try later. */
   checkpoint(): boolean;
   /** "ok", or what SQLite found wrong. */
@@ -90,7 +95,9 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     gaps: createGapRepository(connection),
     chats: createChatRepository(connection),
     answers: createAnswerRepository(connection),
+    people: createPeopleStore(connection),
     transaction: (work) => connection.transaction(work),
+    forgetDocument: (documentId) => forgetDocument(connection, documentId),
     checkpoint: () => connection.get<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)")?.busy === 0,
     checkIntegrity() {
       const rows = connection.all<{ integrity_check: string }>("PRAGMA integrity_check(20)").map((row) => row.integrity_check);
