@@ -60,9 +60,12 @@ export function createChunkRepository(connection: Connection) {
         `SELECT count(*) AS count FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version)`, kb,
       )?.count ?? 0,
     markEmbedded: (id: number) => connection.run("UPDATE chunks SET embedded = 1 WHERE id = ?", id),
+    markUnembedded: (id: number) => connection.run("UPDATE chunks SET embedded = 0 WHERE id = ?", id),
     /** The first of a version's chunks: the purge takes them in batches. */
     listSome: (version: number, limit: number) => connection.all<{ id: number; hash: Uint8Array }>("SELECT id, hash FROM chunks WHERE version = ? LIMIT ?", version, limit),
     count: (version: number) => connection.get<{ count: number; embedded: number }>("SELECT count(*) AS count, coalesce(sum(embedded), 0) AS embedded FROM chunks WHERE version = ?", version) as { count: number; embedded: number },
+    /** Every chunk of a base, whatever the state of its version. */
+    listAll: (kb: number, after: number, limit: number) => connection.all<Stored>(`SELECT ${columns} FROM chunks WHERE kb = ? AND id > ? ORDER BY id LIMIT ?`, kb, after, limit).map(readChunk),
     /** Chunks of current versions of one base, for embedding them anew with another model. */
     listCurrent: (kb: number, after: number, limit: number) =>
       connection
@@ -84,6 +87,7 @@ export function createVectorRepository(connection: Connection) {
     },
     write: (embedder: string, hash: Uint8Array, vector: Float32Array) =>
       connection.run("INSERT OR IGNORE INTO vectors (embedder, hash, vector) VALUES (?, ?, ?)", embedder, hash, new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)),
+    remove: (embedder: string, hash: Uint8Array) => connection.run("DELETE FROM vectors WHERE embedder = ? AND hash = ?", embedder, hash),
     /** After their chunks went: those no other chunk shares. */
     removeUnused: (hash: Uint8Array) => connection.run("DELETE FROM vectors WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.hash = vectors.hash)", hash).changes,
   };

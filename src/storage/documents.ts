@@ -100,6 +100,8 @@ export function createDocumentRepository(connection: Connection) {
     /** Other editions of the same work, newest first. */
     editions: (kb: number, work: string) =>
       connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND work = ? ORDER BY date DESC, num DESC`, kb, work).map(readDocument),
+    /** Neither readable nor set aside: somebody still has to read them. */
+    listUnread: (kb: number) => connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND state IN ('waiting', 'reading') ORDER BY num`, kb).map(readDocument),
     /** In order of path, from behind `after`. */
     list(kb: number, query: { readonly after?: string; readonly limit: number; readonly state?: string; readonly search?: string; readonly folder?: string }) {
       const pattern = query.search === undefined || query.search === "" ? null : `%${escapeLike(query.search)}%`;

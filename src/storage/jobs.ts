@@ -97,6 +97,8 @@ export function createJobRepository(connection: Connection) {
       connection.get<{ running: number; queued: number; failed: number }>(
         "SELECT coalesce(sum(state = 'running'), 0) AS running, coalesce(sum(state = 'queued'), 0) AS queued, coalesce(sum(state = 'failed'), 0) AS failed FROM jobs",
       ) as { running: number; queued: number; failed: number },
+    /** Lines about something that was removed. */
+    forget: (kbId: string, subject: string) => connection.run("DELETE FROM jobs WHERE kb_id = ? AND subject = ? AND state <> 'running'", kbId, subject),
     /** Finished jobs are kept for people to look at, not for ever. */
     removeFinished: (before: string) => connection.run("DELETE FROM jobs WHERE state IN ('done', 'cancelled') AND updated_at < ?", before).changes,
   };

@@ -53,6 +53,7 @@ CREATE TABLE chunks (
   hash BLOB NOT NULL, edited INTEGER NOT NULL DEFAULT 0, embedded INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX chunks_version ON chunks (version, ordinal);
+CREATE INDEX chunks_kb ON chunks (kb, id);
 CREATE INDEX chunks_hash ON chunks (hash);
 CREATE INDEX chunks_waiting ON chunks (kb, id) WHERE embedded = 0;
 

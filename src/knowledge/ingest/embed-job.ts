@@ -1,0 +1,91 @@
+/** @file The job that gives a base's chunks their vectors, batch by batch, behind everything people wait for. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { StarboxError } from "#base";
+import type { EmbeddingModel, JobContext, JobHandler } from "#contracts";
+import type { ChunkRow, KbRow } from "#storage";
+import type { IngestDeps } from "./deps.ts";
+import { passageText } from "./passage.ts";
+
+const batchSize = 16;
+/** How often a job asks again for a model that is on its way; its arrival also makes the job due at once. */
+const askAgainMs = 5000;
+/** Vectors make way for a person's question, but not for ever. */
+const busyWaitMs = 250;
+const busyWaits = 120;
+
+/** One job a base: it looks itself for what is missing. */
+export function enqueueEmbedding({ jobs }: Pick<IngestDeps, "jobs">, kb: Pick<KbRow, "id" | "name">): void {
+  jobs.add({ kind: "embed", subject: kb.name, kbId: kb.id, key: kb.id, payload: { kbId: kb.id }, unit: "chunks" });
+}
+
+export function embedJob(deps: IngestDeps): JobHandler {
+  return { kind: "embed", concurrency: 1, run: async (context) => await run(deps, context) };
+}
+
+async function run(deps: IngestDeps, context: JobContext): Promise<void | { againInMs: number }> {
+  const { storage } = deps;
+  const kb = storage.kbs.find(context.payload.kbId as string);
+  if (kb === undefined) return;
+  const model = await findEmbedder(deps, kb.embedder ?? undefined);
+  if (model === null) return { againInMs: askAgainMs };
+  // The first vectors decide which embedder the base has; another one then needs a re-embedding.
+  if (kb.embedder === null) storage.kbs.update(kb.id, { embedder: model.id, updatedAt: new Date(deps.now()).toISOString() });
+  let done = 0;
+  let left = storage.chunks.countUnembedded(kb.num);
+  context.progress(0, left);
+  for (;;) {
+    context.signal.throwIfAborted();
+    await makeWay(deps, context.signal);
+    const rows = storage.chunks.listUnembedded(kb.num, batchSize);
+    if (rows.length === 0) return;
+    const vectors = await embedRows(deps, model, rows, context.signal);
+    storage.transaction(() => store(deps, model.id, rows, vectors));
+    done += rows.length;
+    if (done >= left) left = done + storage.chunks.countUnembedded(kb.num);
+    context.progress(done, left);
+    if (context.shouldYield()) return { againInMs: 0 };
+  }
+}
+
+/** null: not here yet. */
+export async function findEmbedder(deps: IngestDeps, id: string | undefined): Promise<EmbeddingModel | null> {
+  try {
+    return await deps.embedders.embeddingModel(id);
+  } catch (error) {
+    if (StarboxError.is(error) && ["model_not_ready", "model_not_found", "embedder_not_ready", "unsupported"].includes(error.code)) return null;
+    throw error;
+  }
+}
+
+export async function makeWay(deps: IngestDeps, signal: AbortSignal): Promise<void> {
+  for (let i = 0; i < busyWaits && deps.isBusy?.() === true; i++) await sleep(busyWaitMs, undefined, { signal });
+}
+
+/** Vectors of these passages: kept ones where there are any, the model for the rest. */
+export async function embedRows({ storage }: IngestDeps, model: EmbeddingModel, rows: readonly ChunkRow[], signal: AbortSignal): Promise<readonly Float32Array[]> {
+  const kept = rows.map((row) => storage.vectors.find(model.id, row.hash));
+  const missing = rows.filter((_, i) => kept[i] === undefined);
+  const fresh = missing.length === 0 ? [] : await model.embed(missing.map((row) => passageText(row.context, row.text)), { kind: "passage", signal });
+  let next = 0;
+  return kept.map((vector) => vector ?? (fresh[next++] as Float32Array));
+}
+
+function store({ storage }: IngestDeps, embedder: string, rows: readonly ChunkRow[], vectors: readonly Float32Array[]): void {
+  const versions = new Map<number, { document: number; count: number }>();
+  rows.forEach((row, i) => {
+    // Edited or removed while the model was working: this vector is no longer its own.
+    const now = storage.chunks.find(row.id);
+    if (now === undefined || now.embedded || Buffer.compare(now.hash, row.hash) !== 0) return;
+    const vector = vectors[i] as Float32Array;
+    storage.vectors.write(embedder, row.hash, vector);
+    storage.index.addVectors([{ chunkId: row.id, vector }]);
+    storage.chunks.markEmbedded(row.id);
+    versions.set(row.version, { document: row.document, count: (versions.get(row.version)?.count ?? 0) + 1 });
+  });
+  for (const [version, { document, count }] of versions) {
+    storage.versions.addEmbedded(version, count);
+    const { embedded, chunks } = storage.versions.findByNum(version) ?? { embedded: 0, chunks: 1 };
+    const row = storage.documents.findByNum(document);
+    if (embedded >= chunks && row?.state === "words") storage.documents.update(document, { state: "ready" });
+  }
+}

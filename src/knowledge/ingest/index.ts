@@ -1,0 +1,115 @@
+/** @file The door of reading documents in: add, remove, try again; the jobs behind it. */
+import { type ErrorRecord, StarboxError } from "#base";
+import type { AddedFile, JobInfo } from "#contracts";
+import type { DocumentRow, KbRow } from "#storage";
+import { addFile, enqueue, type NewFile } from "./add-file.ts";
+import type { IngestDeps } from "./deps.ts";
+import { embedJob, enqueueEmbedding } from "./embed-job.ts";
+import { ingestJob, relinkEditions } from "./ingest-job.ts";
+import { enqueuePurge, purgeJob } from "./purge-job.ts";
+import { enqueueReembedding, reembedJob } from "./reembed-job.ts";
+
+export type { NewFile } from "./add-file.ts";
+export type { FileReader, IngestDeps, ReadFile } from "./deps.ts";
+export { workKey } from "./editions.ts";
+export { createFileReader } from "./file-reader.ts";
+export { passageHash, passageText } from "./passage.ts";
+
+export type Ingest = {
+  /** Registers the jobs and takes up what a stopped box left. Call before `jobs.start()`. */
+  resume(): Promise<void>;
+  addFile(kb: KbRow, file: NewFile): Promise<AddedFile>;
+  removeDocument(document: DocumentRow): void;
+  removeBase(kb: KbRow): void;
+  retryDocument(kb: KbRow, document: DocumentRow): void;
+  /** After a person changed a document's title or date. */
+  relink(document: DocumentRow, before: string | null): void;
+  changeEmbedder(kb: KbRow, embedder: string): void;
+  /** Chunks without vectors appeared (an edit, a split). */
+  embedMissing(kb: KbRow): void;
+  /** An embedder became ready: what waited for it goes on at once. */
+  embedderArrived(): void;
+  close(): Promise<void>;
+};
+
+export function createIngest(deps: IngestDeps): Ingest {
+  const { storage, jobs } = deps;
+  for (const handler of [ingestJob(deps), embedJob(deps), reembedJob(deps), purgeJob(deps)]) jobs.register(handler);
+  const stopListening = jobs.onChange((job) => {
+    if (job.kind === "ingest" && (job.state === "failed" || job.state === "cancelled")) setAside(deps, job);
+  });
+  return {
+    async resume() {
+      await storage.blobs.sweep(storage.versions.isBlobUsed);
+      storage.transaction(() => {
+        for (const kb of storage.kbs.list()) {
+          for (const document of storage.documents.listUnread(kb.num)) requeue(deps, kb, document);
+          if (storage.chunks.countUnembedded(kb.num) > 0) enqueueEmbedding(deps, kb);
+        }
+        if (storage.versions.listOld(1).length > 0) enqueuePurge(deps);
+      });
+    },
+    addFile: async (kb, file) => await addFile(deps, kb, file),
+    removeDocument(document) {
+      storage.transaction(() => {
+        forget(deps, document);
+        storage.documents.remove(document.num);
+        if (document.work !== null) relinkEditions(deps, document.kb, document.work);
+        enqueuePurge(deps);
+      });
+    },
+    removeBase(kb) {
+      storage.transaction(() => {
+        storage.kbs.remove(kb.num);
+        enqueuePurge(deps);
+      });
+    },
+    retryDocument(kb, document) {
+      storage.transaction(() => requeue(deps, kb, document));
+    },
+    relink(document, before) {
+      for (const key of new Set([before, document.work])) if (key !== null) relinkEditions(deps, document.kb, key);
+    },
+    changeEmbedder: (kb, embedder) => enqueueReembedding(deps, kb, embedder),
+    embedMissing: (kb) => enqueueEmbedding(deps, kb),
+    embedderArrived() {
+      jobs.hurry("embed");
+      jobs.hurry("reembed");
+    },
+    async close() {
+      stopListening();
+      await deps.reader.close();
+    },
+  };
+}
+
+/** What other rows say about a document and its members: quotes, the lines of finished jobs. */
+function forget(deps: IngestDeps, document: DocumentRow): void {
+  const { storage } = deps;
+  for (const member of storage.documents.children(document.num)) forget(deps, member);
+  storage.forgetDocument(document.id);
+  const kb = storage.kbs.findByNum(document.kb);
+  if (kb !== undefined) storage.jobs.forget(kb.id, document.path);
+}
+
+/** The newest version goes back to being read, unless its job is there already. */
+function requeue(deps: IngestDeps, kb: KbRow, document: DocumentRow): void {
+  const version = document.newestVersion === null ? undefined : deps.storage.versions.findByNum(document.newestVersion);
+  if (version === undefined || version.state === "current" || version.state === "old") return;
+  deps.storage.versions.update(version.num, { state: "building" });
+  deps.storage.documents.update(document.num, { state: "waiting", error: null });
+  enqueue(deps, kb, { path: document.path, version: version.num, bytes: version.bytes, urgent: true });
+}
+
+/** A file that cannot be read keeps its reason; an earlier version of it stays searchable. */
+function setAside({ storage, now }: IngestDeps, job: JobInfo): void {
+  const kb = job.kbId === null ? undefined : storage.kbs.find(job.kbId);
+  const document = kb === undefined ? undefined : storage.documents.findByPath(kb.num, job.subject);
+  if (document === undefined || (document.state !== "reading" && document.state !== "waiting")) return;
+  const stopped = new StarboxError("cancelled", "Reading this file was cancelled.", { hint: "Retry it to read it after all.", zh: { message: "已取消读取该文件。", hint: "可点“重试”重新读取。" } });
+  const error: ErrorRecord = job.error ?? { code: stopped.code, message: stopped.message, ...(stopped.hint === undefined ? {} : { hint: stopped.hint }), ...(stopped.zh === undefined ? {} : { zh: stopped.zh }) };
+  storage.transaction(() => {
+    storage.documents.update(document.num, { state: "failed", error, updatedAt: new Date(now()).toISOString() });
+    if (document.newestVersion !== null) storage.versions.update(document.newestVersion, { state: "failed" });
+  });
+}

@@ -1,0 +1,140 @@
+/** @file The job that reads one version in: parse, store chunks and words in slices, then one transaction makes it the current one. */
+import type { JobContext, JobHandler } from "#contracts";
+import type { DocumentRow, KbRow, VersionRow } from "#storage";
+import { addFile } from "./add-file.ts";
+import type { IngestDeps, ReadFile } from "./deps.ts";
+import { linkEditions, workKey } from "./editions.ts";
+import { enqueueEmbedding } from "./embed-job.ts";
+import { passageHash } from "./passage.ts";
+import { enqueuePurge, removeSomeChunks } from "./purge-job.ts";
+import { inSlices } from "./slices.ts";
+
+type Target = { readonly version: VersionRow; readonly document: DocumentRow; readonly kb: KbRow };
+
+export function ingestJob(deps: IngestDeps): JobHandler {
+  return { kind: "ingest", concurrency: deps.readers, run: async (context) => await run(deps, context) };
+}
+
+async function run(deps: IngestDeps, context: JobContext): Promise<void> {
+  const { storage } = deps;
+  const target = findTarget(deps, context.payload.version as number);
+  if (target === null) return;
+  const { version, document, kb } = target;
+  storage.documents.update(document.num, { state: "reading" });
+  // What an attempt that was killed left behind.
+  await inSlices(storage.transaction, () => removeSomeChunks(storage, version.num), context.signal);
+  const file = await deps.reader.read({
+    filePath: storage.blobs.filePath(version.sha256),
+    name: document.path,
+    depth: depthOf(deps, document),
+    houseWords: storage.kbs.readDictionary(kb.num).words,
+    signal: context.signal,
+  });
+  const members = await addMembers(deps, target, file, context.signal);
+  if (!(await writeChunks(deps, target, file, context))) return;
+  storage.transaction(() => switchVersion(deps, target, file));
+  removeLostMembers(deps, document, members);
+}
+
+/** null: overtaken by a newer version, or removed. */
+function findTarget({ storage }: IngestDeps, num: number): Target | null {
+  const version = storage.versions.findByNum(num);
+  if (version === undefined || version.state !== "building" || version.document === null) return null;
+  const document = storage.documents.findByNum(version.document);
+  const kb = document === undefined ? undefined : storage.kbs.findByNum(document.kb);
+  return document === undefined || kb === undefined ? null : { version, document, kb };
+}
+
+function depthOf({ storage }: IngestDeps, document: DocumentRow): number {
+  let depth = 0;
+  for (let parent = document.parent; parent !== null; depth++) parent = storage.documents.findByNum(parent)?.parent ?? null;
+  return depth;
+}
+
+/** Members of archives and attachments become documents beside it. */
+async function addMembers(deps: IngestDeps, { document, kb }: Target, file: ReadFile, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  for (const member of file.parsed.children) {
+    signal.throwIfAborted();
+    const added = await addFile(deps, kb, { path: `${document.path}/${member.path}`, content: { bytes: member.bytes }, parent: document.num, tags: document.tags });
+    ids.add(added.documentId);
+  }
+  return ids;
+}
+
+/** False: overtaken while writing. */
+async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, context: JobContext): Promise<boolean> {
+  const { storage } = deps;
+  const { version, document, kb } = target;
+  const { parsed, chunks, words } = file;
+  let next = 0;
+  let overtaken = false;
+  const embedder = kb.embedder;
+  storage.transaction(() => storage.texts.write(version.num, parsed.text, JSON.stringify(parsed.blocks)));
+  await inSlices(
+    storage.transaction,
+    () => {
+      if (next % 50 === 0 && findTarget(deps, version.num) === null) overtaken = true;
+      const chunk = chunks[next];
+      if (chunk === undefined || overtaken) return false;
+      const text = parsed.text.slice(chunk.start, chunk.end);
+      const hash = passageHash(chunk.context, text);
+      const id = storage.chunks.insert({ ...chunk, kb: kb.num, document: document.num, version: version.num, text, hash, edited: false });
+      const cut = words[next];
+      storage.index.addChunks(kb.num, [{ chunkId: id, words: [cut?.body ?? ""], contextWords: [cut?.context ?? ""] }]);
+      // The same passage was embedded before: an earlier version, another file.
+      const vector = embedder === null ? undefined : storage.vectors.find(embedder, hash);
+      if (vector !== undefined) {
+        storage.index.addVectors([{ chunkId: id, vector }]);
+        storage.chunks.markEmbedded(id);
+      }
+      next++;
+      context.progress(next, chunks.length);
+      return true;
+    },
+    context.signal,
+  );
+  return !overtaken;
+}
+
+/** Everything people see changes at once: new text and words in, old ones out of sight. */
+function switchVersion(deps: IngestDeps, { version, document, kb }: Target, { parsed }: ReadFile): void {
+  const { storage } = deps;
+  if (findTarget(deps, version.num) === null) return;
+  const row = storage.documents.findByNum(document.num) as DocumentRow;
+  const { count, embedded } = storage.chunks.count(version.num);
+  const title = row.titleByPerson ? row.title : (parsed.meta.title ?? row.title);
+  const date = row.dateByPerson ? row.date : (parsed.meta.date ?? null);
+  const work = workKey(title, row.path);
+  const needsOcr = count === 0 && parsed.scannedPages.length > 0;
+  if (row.currentVersion !== null) storage.versions.update(row.currentVersion, { state: "old" });
+  storage.versions.update(version.num, {
+    state: "current", pages: parsed.pages, scanned: parsed.scannedPages, warnings: parsed.warnings, language: parsed.meta.language ?? null, chunks: count, embedded,
+  });
+  storage.documents.update(document.num, {
+    currentVersion: version.num, title, date, work, error: null, state: needsOcr ? "needs-ocr" : embedded === count ? "ready" : "words", updatedAt: new Date(deps.now()).toISOString(),
+  });
+  for (const key of new Set([row.work, work])) if (key !== null) relinkEditions(deps, kb.num, key);
+  if (work === null && row.edition !== null) storage.documents.update(document.num, { edition: null, supersededBy: null });
+  storage.index.makeVisible(version.num);
+  if (embedded < count) enqueueEmbedding(deps, kb);
+  if (row.currentVersion !== null) enqueuePurge(deps);
+}
+
+/** After a date or a name changed, or a document went. */
+export function relinkEditions({ storage, now }: IngestDeps, kb: number, work: string): void {
+  const today = new Date(now()).toISOString().slice(0, 10);
+  for (const change of linkEditions(storage.documents.editions(kb, work), today)) {
+    storage.documents.update(change.num, { edition: change.edition, supersededBy: change.supersededBy });
+  }
+}
+
+/** Members that the new version of an archive no longer holds. */
+function removeLostMembers(deps: IngestDeps, document: DocumentRow, members: ReadonlySet<string>): void {
+  const lost = deps.storage.documents.children(document.num).filter((child) => !members.has(child.id));
+  if (lost.length === 0) return;
+  deps.storage.transaction(() => {
+    for (const child of lost) deps.storage.documents.remove(child.num);
+    enqueuePurge(deps);
+  });
+}

@@ -1,0 +1,45 @@
+/** @file The job that takes removed and overtaken versions apart: words, vectors, text, bytes. Then nothing of them is on the disk. */
+import type { JobHandler } from "#contracts";
+import type { Storage } from "#storage";
+import type { IngestDeps } from "./deps.ts";
+import { inSlices } from "./slices.ts";
+
+/** In the transaction that made a version old. */
+export function enqueuePurge({ jobs }: Pick<IngestDeps, "jobs">): void {
+  jobs.add({ kind: "purge", subject: "removed text", kbId: null, key: "purge", payload: {}, unit: "versions" });
+}
+
+const chunksAtOnce = 20;
+
+/** A few chunks of a version with everything that hangs on them. False: none were left. */
+export function removeSomeChunks(storage: Storage, version: number): boolean {
+  const rows = storage.chunks.listSome(version, chunksAtOnce);
+  if (rows.length === 0) return false;
+  storage.index.removeChunks(rows.map((row) => row.id));
+  for (const row of rows) storage.chunks.remove(row.id);
+  for (const row of rows) storage.vectors.removeUnused(row.hash);
+  return true;
+}
+
+export function purgeJob({ storage }: IngestDeps): JobHandler {
+  return {
+    kind: "purge",
+    concurrency: 1,
+    async run(context) {
+      let done = 0;
+      for (let old = storage.versions.listOld(1)[0]; old !== undefined; old = storage.versions.listOld(1)[0]) {
+        const version = old;
+        await inSlices(storage.transaction, () => removeSomeChunks(storage, version.num), context.signal);
+        storage.transaction(() => {
+          storage.texts.remove(version.num);
+          storage.versions.remove(version.num);
+        });
+        await storage.blobs.remove(version.sha256, storage.versions.isBlobUsed);
+        context.progress(++done, null);
+        if (context.shouldYield()) return { againInMs: 0 };
+      }
+      // Deleted pages live on in the write-ahead log until it is emptied; a reader may be in the way for a moment.
+      return storage.checkpoint() || context.attempt > 20 ? undefined : { againInMs: 300 };
+    },
+  };
+}

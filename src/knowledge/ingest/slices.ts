@@ -1,0 +1,19 @@
+/** @file Much database work in short transactions, so that the box keeps answering in between. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** A slice stops itself after this long; its commit comes on top. */
+const sliceMs = 8;
+
+/** Calls `step` until it says that nothing is left; many calls a transaction, many transactions. */
+export async function inSlices(transaction: <T>(work: () => T) => T, step: () => boolean, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const more = transaction(() => {
+      const end = performance.now() + sliceMs;
+      while (performance.now() < end) if (!step()) return false;
+      return true;
+    });
+    if (!more) return;
+    await nextTurn();
+  }
+}
