@@ -1,0 +1,3 @@
+/** @file The door of chunking inside the knowledge room. */
+export { chunkDocument } from "./chunk-document.ts";
+export { type Span, splitSentences } from "./sentences.ts";

@@ -1,0 +1,5 @@
+/** @file The door of parsing inside the knowledge room. */
+export { defaultLimits, type ParseLimits } from "./limits.ts";
+export { parseDocument } from "./parse-document.ts";
+export { createParsePool, type ParsedFile, type ParsePool, type ParsePoolOptions } from "./parse-pool.ts";
+export { titleFromName } from "./document-meta.ts";
