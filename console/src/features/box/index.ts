@@ -1,0 +1,7 @@
+/** @file The Box place, loaded when it is first opened. */
+import "../../styles/pages.css";
+export { BoxLayout } from "./box-layout.tsx";
+export { HealthTab } from "./health-tab.tsx";
+export { JobsTab } from "./jobs-tab.tsx";
+export { ModelsTab } from "./models-tab.tsx";
+export { PeopleTab } from "./people-tab.tsx";

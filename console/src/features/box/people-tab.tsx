@@ -1,0 +1,142 @@
+/** @file People who may sign in, and keys for programs. */
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { ApiKey, Person } from "#client";
+import { client } from "../../api/client.ts";
+import { keysQuery, peopleQuery, sessionQuery, useAction } from "../../api/queries.ts";
+import { Button, CopyButton, IconButton, Notice, Skeletons } from "../../ui/basics.tsx";
+import { Dialog } from "../../ui/dialog.tsx";
+import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { useFormat } from "../../ui/format.ts";
+import { KeyIcon, PlusIcon, RemoveIcon } from "../../ui/icons.ts";
+import { showToast } from "../../ui/toasts.tsx";
+import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+
+export function PeopleTab() {
+  const { data: session } = useQuery(sessionQuery());
+  return (
+    <div className="page-body">
+      {session?.actor?.role === "member" ? null : <People self={session?.actor?.personId ?? null} />}
+      <Keys />
+    </div>
+  );
+}
+
+function People({ self }: { readonly self: string | null }) {
+  const { t } = useTranslation();
+  const people = useQuery(peopleQuery());
+  const removing = useRemoving();
+  const [adding, setAdding] = useState(false);
+  return (
+    <section className="col" style={{ gap: 8 }}>
+      <div className="row"><h2 className="label">{t("people.title")}</h2><Button small className="end" icon={PlusIcon} onClick={() => setAdding(true)}>{t("people.add")}</Button></div>
+      {people.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
+      {people.isError ? <ErrorCard error={people.error} onRetry={() => void people.refetch()} /> : null}
+      <ul className="card lines">{people.data?.filter((person) => !removing.has(person.id)).map((person) => <PersonRow key={person.id} person={person} self={person.id === self} />)}</ul>
+      {adding ? <AddPersonDialog onClose={() => setAdding(false)} /> : null}
+    </section>
+  );
+}
+
+function PersonRow({ person, self }: { readonly person: Person; readonly self: boolean }) {
+  const { t } = useTranslation();
+  const { date } = useFormat();
+  const words = useErrorWords();
+  const remove = useAction(() => client.account.removePerson(person.id), [["people"]]);
+  return (
+    <li className="model row wrap">
+      <span className="avatar" aria-hidden="true">{[...person.name][0]?.toUpperCase()}</span>
+      <strong className="clip">{person.name}</strong>
+      <span className="muted small clip">{person.email}</span>
+      <span className="tag">{t(`people.${person.role}`)}</span>
+      {self ? <span className="muted tiny">{t("people.you")}</span> : null}
+      <span className="row end">
+        <span className="muted tiny">{date(person.createdAt)}</span>
+        {self ? null : <IconButton label={t("people.remove", { name: person.name })} icon={RemoveIcon} onClick={() => removeWithUndo(person.id, t("people.removed", { name: person.name }), () => remove.mutateAsync(undefined), (error) => showToast(words(error).message))} />}
+      </span>
+    </li>
+  );
+}
+
+function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
+  const { t } = useTranslation();
+  const add = useAction(client.account.createPerson, [["people"]]);
+  return (
+    <Dialog title={t("people.add")} onClose={onClose}>
+      <form
+        className="col"
+        style={{ gap: 14 }}
+        onSubmit={(event) => {
+          event.preventDefault();
+          const form = new FormData(event.currentTarget);
+          const text = (name: string): string => String(form.get(name) ?? "").trim();
+          add.mutate({ name: text("name"), email: text("email"), password: String(form.get("password")), role: text("role") === "administrator" ? "administrator" : "member" }, { onSuccess: onClose });
+        }}
+      >
+        <div className="field"><label htmlFor="person-name">{t("account.name")}</label><input id="person-name" name="name" className="input" required maxLength={100} autoFocus autoComplete="off" /></div>
+        <div className="field"><label htmlFor="person-email">{t("account.email")}</label><input id="person-email" name="email" type="email" className="input" required autoComplete="off" /></div>
+        <div className="field"><label htmlFor="person-password">{t("people.firstPassword")}</label><input id="person-password" name="password" type="text" className="input" required minLength={8} autoComplete="off" /><span className="hint">{t("account.passwordHint")}</span></div>
+        <div className="field"><label htmlFor="person-role">{t("people.role")}</label><select id="person-role" name="role" className="input" defaultValue="member"><option value="member">{t("people.member")}</option><option value="administrator">{t("people.administrator")}</option></select></div>
+        {add.isError ? <ErrorCard error={add.error} /> : null}
+        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={add.isPending}>{t("people.addGo")}</Button></div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Keys() {
+  const { t } = useTranslation();
+  const keys = useQuery(keysQuery());
+  const removing = useRemoving();
+  const [made, setMade] = useState<ApiKey | null>(null);
+  const [naming, setNaming] = useState(false);
+  const create = useAction(client.account.createKey, [["keys"]]);
+  const shown = keys.data?.filter((key) => !removing.has(key.id)) ?? [];
+  return (
+    <section className="col" style={{ gap: 8 }}>
+      <div className="row"><h2 className="label">{t("keys.title")}</h2><Button small className="end" icon={PlusIcon} onClick={() => setNaming(true)}>{t("keys.add")}</Button></div>
+      <p className="muted small">{t("keys.hint")} <code>{`${location.origin}/v1`}</code></p>
+      {made?.key === undefined ? null : <Notice tone="accent" icon={KeyIcon} action={<CopyButton text={made.key} label={t("keys.copy")} />}><p><strong>{t("keys.once")}</strong></p><p className="mono" style={{ overflowWrap: "anywhere" }}>{made.key}</p></Notice>}
+      {keys.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
+      {keys.isError ? <ErrorCard error={keys.error} onRetry={() => void keys.refetch()} /> : null}
+      {shown.length > 0 ? <ul className="card lines">{shown.map((key) => <KeyRow key={key.id} item={key} />)}</ul> : null}
+      {keys.isSuccess && shown.length === 0 ? <p className="muted small">{t("keys.empty")}</p> : null}
+      {naming ? (
+        <Dialog title={t("keys.add")} onClose={() => setNaming(false)}>
+          <form
+            className="col"
+            style={{ gap: 14 }}
+            onSubmit={(event) => {
+              event.preventDefault();
+              const name = String(new FormData(event.currentTarget).get("name")).trim();
+              create.mutate({ name }, { onSuccess: (key) => (setMade(key), setNaming(false)) });
+            }}
+          >
+            <div className="field"><label htmlFor="key-name">{t("keys.name")}</label><input id="key-name" name="name" className="input" required maxLength={100} autoFocus placeholder={t("keys.nameExample")} /></div>
+            {create.isError ? <ErrorCard error={create.error} /> : null}
+            <div className="actions"><Button onClick={() => setNaming(false)}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={create.isPending}>{t("common.create")}</Button></div>
+          </form>
+        </Dialog>
+      ) : null}
+    </section>
+  );
+}
+
+function KeyRow({ item }: { readonly item: ApiKey }) {
+  const { t } = useTranslation();
+  const { ago } = useFormat();
+  const words = useErrorWords();
+  const remove = useAction(() => client.account.removeKey(item.id), [["keys"]]);
+  return (
+    <li className="model row wrap">
+      <KeyIcon size={15} aria-hidden />
+      <strong className="clip">{item.name}</strong>
+      <span className="mono muted">{item.prefix}…</span>
+      <span className="row end">
+        <span className="muted tiny">{item.lastUsedAt === null ? t("keys.unused") : t("keys.used", { time: ago(item.lastUsedAt) })}</span>
+        <IconButton label={t("keys.remove", { name: item.name })} icon={RemoveIcon} onClick={() => removeWithUndo(item.id, t("keys.removed", { name: item.name }), () => remove.mutateAsync(undefined), (error) => showToast(words(error).message))} />
+      </span>
+    </li>
+  );
+}
