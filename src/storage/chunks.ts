@@ -64,6 +64,7 @@ export function createChunkRepository(connection: Connection) {
     /** The first of a version's chunks: the purge takes them in batches. */
     listSome: (version: number, limit: number) => connection.all<{ id: number; hash: Uint8Array }>("SELECT id, hash FROM chunks WHERE version = ? LIMIT ?", version, limit),
     count: (version: number) => connection.get<{ count: number; embedded: number }>("SELECT count(*) AS count, coalesce(sum(embedded), 0) AS embedded FROM chunks WHERE version = ?", version) as { count: number; embedded: number },
+    countAll: (kb: number) => connection.get<{ count: number }>("SELECT count(*) AS count FROM chunks WHERE kb = ?", kb) as { count: number },
     /** Every chunk of a base, whatever the state of its version. */
     listAll: (kb: number, after: number, limit: number) => connection.all<Stored>(`SELECT ${columns} FROM chunks WHERE kb = ? AND id > ? ORDER BY id LIMIT ?`, kb, after, limit).map(readChunk),
     /** Chunks of current versions of one base, for embedding them anew with another model. */

@@ -7,6 +7,7 @@ import type { IngestDeps } from "./deps.ts";
 import { embedJob, enqueueEmbedding } from "./embed-job.ts";
 import { ingestJob, relinkEditions } from "./ingest-job.ts";
 import { enqueuePurge, purgeJob } from "./purge-job.ts";
+import { enqueueRecut } from "./recut-job.ts";
 import { enqueueReembedding, reembedJob } from "./reembed-job.ts";
 
 export type { NewFile } from "./add-file.ts";
@@ -25,6 +26,8 @@ export type Ingest = {
   /** After a person changed a document's title or date. */
   relink(document: DocumentRow, before: string | null): void;
   changeEmbedder(kb: KbRow, embedder: string): void;
+  /** Words of the house came or went: chunks are cut into words anew. */
+  recut(kb: KbRow): void;
   /** Chunks without vectors appeared (an edit, a split). */
   embedMissing(kb: KbRow): void;
   /** An embedder became ready: what waited for it goes on at once. */
@@ -71,6 +74,7 @@ export function createIngest(deps: IngestDeps): Ingest {
       for (const key of new Set([before, document.work])) if (key !== null) relinkEditions(deps, document.kb, key);
     },
     changeEmbedder: (kb, embedder) => enqueueReembedding(deps, kb, embedder),
+    recut: (kb) => enqueueRecut(deps, kb),
     embedMissing: (kb) => enqueueEmbedding(deps, kb),
     embedderArrived() {
       jobs.hurry("embed");

@@ -7,12 +7,13 @@ import { linkEditions, workKey } from "./editions.ts";
 import { enqueueEmbedding } from "./embed-job.ts";
 import { passageHash } from "./passage.ts";
 import { enqueuePurge, removeSomeChunks } from "./purge-job.ts";
+import { runRecut } from "./recut-job.ts";
 import { inSlices } from "./slices.ts";
 
 type Target = { readonly version: VersionRow; readonly document: DocumentRow; readonly kb: KbRow };
 
 export function ingestJob(deps: IngestDeps): JobHandler {
-  return { kind: "ingest", concurrency: deps.readers, run: async (context) => await run(deps, context) };
+  return { kind: "ingest", concurrency: deps.readers, run: async (context) => await (context.payload.recut === undefined ? run(deps, context) : runRecut(deps, context)) };
 }
 
 async function run(deps: IngestDeps, context: JobContext): Promise<void> {

@@ -1,0 +1,4 @@
+/** @file The door of `knowledge`: documents to cited answers. */
+export { createFileReader, createIngest, type FileReader, type Ingest, type IngestDeps } from "./ingest/index.ts";
+export { createParsePool, type ParsePool } from "./parse/index.ts";
+export { createKnowledgeService, type KnowledgeDeps } from "./service/index.ts";

@@ -1,0 +1,105 @@
+/** @file Documents of a base as people see them: add, list, read, change, remove, text and original. */
+import { StarboxError } from "#base";
+import type { DocumentInfo, KnowledgeService } from "#contracts";
+import type { DocumentRow, VersionRow } from "#storage";
+import { workKey } from "../ingest/index.ts";
+import { createLookup, invalid, type KnowledgeDeps } from "./deps.ts";
+
+type Part = Pick<KnowledgeService, "addFile" | "listDocuments" | "readDocument" | "updateDocument" | "removeDocument" | "retryDocument" | "readText" | "openOriginal" | "search">;
+
+const defaultLimit = 50;
+const maxLimit = 1000;
+
+export function createDocuments(deps: KnowledgeDeps): Part {
+  const { storage, ingest } = deps;
+  const lookup = createLookup(deps);
+  const present = (row: DocumentRow): DocumentInfo => presentDocument(deps, row, lookup.baseOf(row).id);
+  return {
+    addFile: async (_actor, kbId, file) => await ingest.addFile(lookup.base(kbId), { ...file, urgent: !("filePath" in file.content) }),
+    async listDocuments(_actor, kbId, query = {}) {
+      const kb = lookup.base(kbId);
+      const limit = Math.min(maxLimit, Math.max(1, query.limit ?? defaultLimit));
+      const { cursor, limit: _limit, ...filter } = query;
+      const rows = storage.documents.list(kb.num, { ...filter, limit: limit + 1, ...(cursor === undefined ? {} : { after: readCursor(cursor) }) });
+      const items = rows.slice(0, limit).map((row) => presentDocument(deps, row, kb.id));
+      const last = items.at(-1);
+      return { items, nextCursor: rows.length > limit && last !== undefined ? Buffer.from(last.path).toString("base64url") : null };
+    },
+    readDocument: async (_actor, documentId) => present(lookup.document(documentId)),
+    async updateDocument(_actor, documentId, patch) {
+      const row = lookup.document(documentId);
+      const title = patch.title?.trim();
+      if (title === "" || (title?.length ?? 0) > 300) throw invalid("A title has 1 to 300 characters.", "标题需为 1 到 300 个字符。");
+      if (patch.date !== undefined && patch.date !== null && !isDate(patch.date)) throw invalid(`Expected a date such as 2024-05-01, got ${JSON.stringify(patch.date)}.`, "日期格式应为 2024-05-01。");
+      if (patch.tags !== undefined && (patch.tags.length > 50 || patch.tags.some((tag) => tag.trim() === "" || tag.length > 50))) throw invalid("Up to 50 tags of 1 to 50 characters.", "最多 50 个标签，每个 1 到 50 个字符。");
+      storage.transaction(() => {
+        storage.documents.update(row.num, {
+          ...(patch.tags === undefined ? {} : { tags: [...new Set(patch.tags.map((tag) => tag.trim()))] }),
+          ...(title === undefined ? {} : { title, titleByPerson: true, work: workKey(title, row.path) }),
+          ...(patch.date === undefined ? {} : { date: patch.date, dateByPerson: patch.date !== null }),
+          updatedAt: lookup.at(),
+        });
+        ingest.relink(lookup.document(documentId), row.work);
+      });
+      return present(lookup.document(documentId));
+    },
+    async removeDocument(_actor, documentId) {
+      ingest.removeDocument(lookup.document(documentId));
+    },
+    async retryDocument(_actor, documentId) {
+      const row = lookup.document(documentId);
+      ingest.retryDocument(lookup.baseOf(row), row);
+    },
+    async readText(_actor, documentId, versionId) {
+      const version = findVersion(deps, lookup.document(documentId), versionId);
+      const found = storage.texts.find(version.num);
+      if (found === undefined) {
+        throw new StarboxError("conflict", "This document has not been read yet.", { hint: "Wait until its state is words or ready.", zh: { message: "该文档尚未读取完成。", hint: "请等待其状态变为可检索。" } });
+      }
+      return { versionId: version.id, text: found.text, blocks: found.blocks, pages: version.pages };
+    },
+    async openOriginal(_actor, documentId, versionId) {
+      const row = lookup.document(documentId);
+      const version = findVersion(deps, row, versionId);
+      return { filePath: storage.blobs.filePath(version.sha256), type: row.type, name: row.path.slice(row.path.lastIndexOf("/") + 1), sizeBytes: version.bytes };
+    },
+    async search(actor, kbId, query) {
+      const { limit, ...rest } = query;
+      if (query.query.trim() === "") throw invalid("The query is empty.", "查询不能为空。");
+      return await deps.retriever.retrieve({ kbIds: [lookup.base(kbId).id], limit: Math.min(200, Math.max(1, limit ?? 10)), viewer: { person: actor.personId, access: "everything" }, ...rest });
+    },
+  };
+}
+
+function presentDocument({ storage }: KnowledgeDeps, row: DocumentRow, kbId: string): DocumentInfo {
+  const num = row.currentVersion ?? row.newestVersion;
+  const version = num === null ? undefined : storage.versions.findByNum(num);
+  return {
+    id: row.id, kbId, path: row.path, title: row.title, type: row.type, state: row.state,
+    pages: version?.pages ?? null, scannedPages: version?.scanned ?? [], chunks: version?.chunks ?? 0, embedded: version?.embedded ?? 0,
+    sizeBytes: version?.bytes ?? 0, sha256: version?.sha256 ?? "", version: version?.number ?? 0,
+    date: row.date, edition: presentEdition(storage, row), tags: row.tags, warnings: version?.warnings ?? [], error: row.error, createdAt: row.createdAt, updatedAt: row.updatedAt,
+  };
+}
+
+function presentEdition(storage: KnowledgeDeps["storage"], row: DocumentRow): DocumentInfo["edition"] {
+  if (row.work === null || row.edition === null) return null;
+  const others = storage.documents.editions(row.kb, row.work).filter((other) => other.num !== row.num && other.date !== null);
+  return { work: row.work, state: row.edition, others: others.map((other) => ({ documentId: other.id, path: other.path, date: other.date })) };
+}
+
+/** The one named, or the one that is searched, or the newest. */
+function findVersion({ storage }: KnowledgeDeps, row: DocumentRow, versionId: string | undefined): VersionRow {
+  const num = row.currentVersion ?? row.newestVersion;
+  const version = versionId === undefined ? (num === null ? undefined : storage.versions.findByNum(num)) : storage.versions.find(versionId);
+  if (version !== undefined && version.document === row.num) return version;
+  throw new StarboxError("not_found", "This version of the document is gone.", { hint: "Open the document without naming a version: that is its current text.", zh: { message: "该文档的这个版本已不存在。", hint: "请直接打开文档查看当前版本。" } });
+}
+
+function readCursor(cursor: string): string {
+  return Buffer.from(cursor, "base64url").toString("utf8");
+}
+
+function isDate(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
+}
