@@ -6,10 +6,10 @@ const allowed = {
   contracts: ["base"],
   formats: ["base"],
   storage: ["base", "contracts"],
-  jobs: ["base", "contracts"],
+  jobs: ["base", "contracts", "storage"], // the queue is a table
   models: ["base", "contracts", "formats"],
-  knowledge: ["base", "contracts", "formats"],
-  assistants: ["base", "contracts"],
+  knowledge: ["base", "contracts", "formats", "storage"], // storage: types only, app hands the thing in
+  assistants: ["base", "contracts", "storage"], // chats and lineage are rows
   platform: ["base", "contracts"],
   server: ["base", "contracts"],
   client: ["base", "contracts"],
@@ -71,15 +71,41 @@ module.exports = {
       from: { path: "^(src|console/src)/", pathNot: tests },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["npm", "npm-optional", "type-only"] },
     },
-    { name: "not-declared", comment: "Imported but not in package.json.", severity: "error", from: { path: "^(src|console/src)/" }, to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] } },
-    { name: "not-found", severity: "error", from: { path: "^(src|console|test|scripts)/" }, to: { couldNotResolve: true, pathNot: "\\.css$|^@fontsource|\\?" } },
-    { name: "no-cycles", severity: "error", from: { path: "^(src|console)/" }, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "only-storage-has-sql",
+      severity: "error",
+      from: { path: "^(src|console)/", pathNot: `^src/storage/|${tests}` },
+      to: { path: "^(node:)?sqlite$|node_modules/(sqlite-vec|usearch)/" },
+    },
+    {
+      name: "not-declared",
+      comment: "Imported but not in package.json.",
+      severity: "error",
+      from: { path: "^(src|console/src)/" },
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
+    },
+    {
+      name: "not-found",
+      severity: "error",
+      from: { path: "^(src|console|test|scripts)/" },
+      to: { couldNotResolve: true, pathNot: "\\.css$|^@fontsource|\\?" },
+    },
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: { path: "^(src|console)/" },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "(^|/)dist/" },
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { conditionNames: ["starbox-source", "import", "node", "types", "default"], exportsFields: ["exports"], extensions: [".ts", ".tsx", ".js", ".mjs", ".json", ".css"] },
+    enhancedResolveOptions: {
+      conditionNames: ["starbox-source", "import", "node", "types", "default"],
+      exportsFields: ["exports"],
+      extensions: [".ts", ".tsx", ".js", ".mjs", ".json", ".css"],
+    },
   },
 };

@@ -15,7 +15,10 @@ const gates: readonly Gate[] = [
   ...(fs.existsSync(path.join(projectRoot, "console", "tsconfig.json"))
     ? [{ name: "types of the console", command: [process.execPath, bin("typescript", "bin/tsc"), "--noEmit", "-p", "console"] }]
     : []),
-  { name: "lint and format", command: [process.execPath, bin("@biomejs/biome", "bin/biome"), "check", "--max-diagnostics=30", "--diagnostic-level=error"] },
+  {
+    name: "lint and format",
+    command: [process.execPath, bin("@biomejs/biome", "bin/biome"), "check", "--max-diagnostics=30", "--diagnostic-level=error"],
+  },
   { name: "rooms", command: [...node, "scripts/rooms.ts"] },
   { name: "unused code", command: [process.execPath, bin("knip", "bin/knip.js"), "--no-progress", "--no-config-hints"] },
   { name: "size budget", command: [...node, "scripts/size-budget.ts"] },
@@ -47,7 +50,11 @@ for (const { name, command } of gates) {
 if (!gatesOnly) {
   const tally = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "starbox-check-")), "tally.json");
   const filters = args.filter((arg) => !arg.startsWith("--"));
-  const result = spawnSync(process.execPath, [bin("vitest", "vitest.mjs"), "run", ...filters], { cwd: projectRoot, env: { ...env, STARBOX_TEST_TALLY: tally }, stdio: ["ignore", "inherit", "inherit"] });
+  const result = spawnSync(process.execPath, [bin("vitest", "vitest.mjs"), "run", ...filters], {
+    cwd: projectRoot,
+    env: { ...env, STARBOX_TEST_TALLY: tally },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   if (fs.existsSync(tally)) {
     const tests = JSON.parse(fs.readFileSync(tally, "utf8")) as typeof counts;
     for (const key of ["passed", "failed", "skipped"] as const) counts[key] += tests[key];

@@ -15,11 +15,41 @@ const nodePackages = {
 
 /** Package with native parts -> the package that holds them here. A lock file made where the registry lacks some of them cannot list them all. */
 const binaries = {
-  "node-llama-cpp": { "linux-x64": "@node-llama-cpp/linux-x64", "linux-arm64": "@node-llama-cpp/linux-arm64", "darwin-x64": "@node-llama-cpp/mac-x64", "darwin-arm64": "@node-llama-cpp/mac-arm64-metal", "win32-x64": "@node-llama-cpp/win-x64" },
-  "@node-rs/jieba": { "linux-x64": "@node-rs/jieba-linux-x64-gnu", "linux-arm64": "@node-rs/jieba-linux-arm64-gnu", "darwin-x64": "@node-rs/jieba-darwin-x64", "darwin-arm64": "@node-rs/jieba-darwin-arm64", "win32-x64": "@node-rs/jieba-win32-x64-msvc" },
-  koffi: { "linux-x64": "@koromix/koffi-linux-x64", "linux-arm64": "@koromix/koffi-linux-arm64", "darwin-x64": "@koromix/koffi-darwin-x64", "darwin-arm64": "@koromix/koffi-darwin-arm64", "win32-x64": "@koromix/koffi-win32-x64" },
-  "sqlite-vec": { "linux-x64": "sqlite-vec-linux-x64", "linux-arm64": "sqlite-vec-linux-arm64", "darwin-x64": "sqlite-vec-darwin-x64", "darwin-arm64": "sqlite-vec-darwin-arm64", "win32-x64": "sqlite-vec-windows-x64" },
-  rolldown: { "linux-x64": "@rolldown/binding-linux-x64-gnu", "linux-arm64": "@rolldown/binding-linux-arm64-gnu", "darwin-x64": "@rolldown/binding-darwin-x64", "darwin-arm64": "@rolldown/binding-darwin-arm64", "win32-x64": "@rolldown/binding-win32-x64-msvc" },
+  "node-llama-cpp": {
+    "linux-x64": "@node-llama-cpp/linux-x64",
+    "linux-arm64": "@node-llama-cpp/linux-arm64",
+    "darwin-x64": "@node-llama-cpp/mac-x64",
+    "darwin-arm64": "@node-llama-cpp/mac-arm64-metal",
+    "win32-x64": "@node-llama-cpp/win-x64",
+  },
+  "@node-rs/jieba": {
+    "linux-x64": "@node-rs/jieba-linux-x64-gnu",
+    "linux-arm64": "@node-rs/jieba-linux-arm64-gnu",
+    "darwin-x64": "@node-rs/jieba-darwin-x64",
+    "darwin-arm64": "@node-rs/jieba-darwin-arm64",
+    "win32-x64": "@node-rs/jieba-win32-x64-msvc",
+  },
+  koffi: {
+    "linux-x64": "@koromix/koffi-linux-x64",
+    "linux-arm64": "@koromix/koffi-linux-arm64",
+    "darwin-x64": "@koromix/koffi-darwin-x64",
+    "darwin-arm64": "@koromix/koffi-darwin-arm64",
+    "win32-x64": "@koromix/koffi-win32-x64",
+  },
+  "sqlite-vec": {
+    "linux-x64": "sqlite-vec-linux-x64",
+    "linux-arm64": "sqlite-vec-linux-arm64",
+    "darwin-x64": "sqlite-vec-darwin-x64",
+    "darwin-arm64": "sqlite-vec-darwin-arm64",
+    "win32-x64": "sqlite-vec-windows-x64",
+  },
+  rolldown: {
+    "linux-x64": "@rolldown/binding-linux-x64-gnu",
+    "linux-arm64": "@rolldown/binding-linux-arm64-gnu",
+    "darwin-x64": "@rolldown/binding-darwin-x64",
+    "darwin-arm64": "@rolldown/binding-darwin-arm64",
+    "win32-x64": "@rolldown/binding-win32-x64-msvc",
+  },
 };
 
 const folderOf = (modules, name) => path.join(modules, ...name.split("/"));
@@ -47,7 +77,7 @@ export function missingBinaries(modules) {
     const parent = readPackage(modules, name);
     const wanted = byPlatform[platform];
     if (parent === null || wanted === undefined || fs.existsSync(folderOf(modules, wanted))) continue;
-    specs.push(`${wanted}@${(parent.optionalDependencies || {})[wanted] || parent.version}`);
+    specs.push(`${wanted}@${parent.optionalDependencies?.[wanted] ?? parent.version}`);
   }
   return specs;
 }
@@ -60,7 +90,7 @@ export function gpuBinaries(modules, found = detectGpu()) {
   const kinds = [...(found.nvidia ? ["cuda", "cuda-ext"] : []), ...(found.nvidia || found.render ? ["vulkan"] : [])];
   return kinds
     .map((kind) => `@node-llama-cpp/${system}-${kind}`)
-    .filter((name) => (readPackage(modules, name) || {}).version !== engine.version)
+    .filter((name) => readPackage(modules, name)?.version !== engine.version)
     .map((name) => ({ name, spec: `${name}@${engine.version}` }));
 }
 

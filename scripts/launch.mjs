@@ -46,7 +46,9 @@ function readJson(file) {
 /** package.json's scripts may change without a new installation; what it depends on may not. */
 function wantedHash() {
   const { dependencies, devDependencies, optionalDependencies, overrides } = readJson(path.join(root, "package.json")) || {};
-  return sha256(JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]) + fs.readFileSync(path.join(root, "package-lock.json"), "utf8"));
+  return sha256(
+    JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]) + fs.readFileSync(path.join(root, "package-lock.json"), "utf8"),
+  );
 }
 
 /** npm's own note of what it installed: lets a tree installed by hand pass without calling npm again. */
@@ -75,7 +77,8 @@ function npm(args) {
   // npm's output goes to stderr: stdout belongs to the command being run (`--json`).
   const windows = process.platform === "win32";
   const result = spawnSync(windows ? "npm.cmd" : "npm", args, { cwd: root, env, stdio: ["ignore", 2, 2], shell: windows });
-  if (result.error && result.error.code === "ENOENT") fail("npm was not found. Install Node.js with npm, then try again.", "找不到 npm。请安装带 npm 的 Node.js 后重试。");
+  if (result.error && result.error.code === "ENOENT")
+    fail("npm was not found. Install Node.js with npm, then try again.", "找不到 npm。请安装带 npm 的 Node.js 后重试。");
   return result.status === 0;
 }
 
@@ -85,7 +88,10 @@ function npm(args) {
  */
 function install(level, hash) {
   const first = !fs.existsSync(stampFile);
-  say(first ? "first start: fetching the runtime and libraries (about 300 MB, once) …" : "libraries changed, updating …", first ? "首次启动：正在获取运行环境与依赖（约 300 MB，仅此一次）……" : "依赖有变化，正在更新……");
+  say(
+    first ? "first start: fetching the runtime and libraries (about 300 MB, once) …" : "libraries changed, updating …",
+    first ? "首次启动：正在获取运行环境与依赖（约 300 MB，仅此一次）……" : "依赖有变化，正在更新……",
+  );
   const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--include=optional"];
   if (process.stderr.isTTY) args.push("--progress=true");
   args.push(level === "test" ? "--include=dev" : "--omit=dev");
@@ -96,7 +102,17 @@ function install(level, hash) {
     );
   }
   const missing = missingBinaries(modules);
-  if (missing.length > 0) npm(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...(level === "test" ? [] : ["--omit=dev"]), ...missing]);
+  if (missing.length > 0)
+    npm([
+      "install",
+      "--no-save",
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      ...(level === "test" ? [] : ["--omit=dev"]),
+      ...missing,
+    ]);
   if (!nodeBinary(modules)) {
     fail(
       `no Node 26 for ${process.platform}-${process.arch} in the registry. Starbox runs on linux-x64, linux-arm64, darwin-x64, darwin-arm64 and win32-x64.`,
@@ -113,7 +129,8 @@ function installGpuBinaries() {
     say(`a GPU was found: fetching ${name} …`, `检测到 GPU：正在获取 ${name}……`);
     const folder = fs.mkdtempSync(path.join(modules, ".starbox-gpu-"));
     const target = path.join(modules, ...name.split("/"));
-    const packed = npm(["pack", spec, "--pack-destination", folder, "--loglevel=error"]) && fs.readdirSync(folder).find((file) => file.endsWith(".tgz"));
+    const packed =
+      npm(["pack", spec, "--pack-destination", folder, "--loglevel=error"]) && fs.readdirSync(folder).find((file) => file.endsWith(".tgz"));
     const unpacked = packed && spawnSync("tar", ["-xzf", path.join(folder, packed), "-C", folder], { stdio: ["ignore", 2, 2] }).status === 0;
     if (unpacked) {
       fs.rmSync(target, { recursive: true, force: true });
@@ -134,7 +151,10 @@ function consoleHash() {
       if (entry.isDirectory()) {
         if (entry.name !== "dist" && entry.name !== "node_modules") visit(file);
       } else if (!/\.test\.tsx?$/.test(entry.name)) {
-        hash.update(`${path.relative(root, file)}\0`).update(fs.readFileSync(file)).update("\0");
+        hash
+          .update(`${path.relative(root, file)}\0`)
+          .update(fs.readFileSync(file))
+          .update("\0");
       }
     }
   };
@@ -148,9 +168,16 @@ function buildConsole(node) {
   if (fs.existsSync(consoleStamp) && fs.readFileSync(consoleStamp, "utf8") === hash) return;
   say("building the console …", "正在构建控制台……");
   const vite = path.join(modules, "vite", "bin", "vite.js");
-  const result = spawnSync(node, [vite, "build", "--config", "vite.config.ts", "--logLevel", "warn"], { cwd: path.join(root, "console"), stdio: ["ignore", 2, 2] });
+  const result = spawnSync(node, [vite, "build", "--config", "vite.config.ts", "--logLevel", "warn"], {
+    cwd: path.join(root, "console"),
+    stdio: ["ignore", 2, 2],
+  });
   if (result.status === 0 && fs.existsSync(path.dirname(consoleStamp))) fs.writeFileSync(consoleStamp, hash);
-  else say("the console could not be built (message above); the API and the command line work without it.", "控制台构建失败（原因见上）；API 与命令行仍可使用。");
+  else
+    say(
+      "the console could not be built (message above); the API and the command line work without it.",
+      "控制台构建失败（原因见上）；API 与命令行仍可使用。",
+    );
 }
 
 /** Two first starts at once would install over each other. */
@@ -222,7 +249,8 @@ const flags = ["--conditions=starbox-source", "--disable-warning=ExperimentalWar
 const serves = (args) => args[0] === "start" && !args.includes("--help") && !args.includes("-h");
 
 function main([verb, ...args]) {
-  if (Number(process.versions.node.split(".")[0]) < 18) fail(`Node ${process.version} is too old: 18 or newer is needed to set up.`, `Node ${process.version} 版本过低，安装需要 18 或更高版本。`);
+  if (Number(process.versions.node.split(".")[0]) < 18)
+    fail(`Node ${process.version} is too old: 18 or newer is needed to set up.`, `Node ${process.version} 版本过低，安装需要 18 或更高版本。`);
   if (verb === "prepare") process.stdout.write(prepare("run", serves(args)));
   else if (verb === "run") run(prepare("run", serves(args)), [...flags, path.join(root, "src", "app", "main.ts"), ...args]);
   else if (verb === "test") run(prepare("test", true), [...flags, path.join(root, "scripts", "check.ts"), ...args]);

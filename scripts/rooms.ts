@@ -5,7 +5,13 @@ import path from "node:path";
 import { projectRoot, sourceFiles } from "./source-files.ts";
 
 type Cruise = {
-  readonly summary: { readonly violations: readonly { readonly rule: { readonly name: string; readonly severity: string }; readonly from: string; readonly to: string }[] };
+  readonly summary: {
+    readonly violations: readonly {
+      readonly rule: { readonly name: string; readonly severity: string };
+      readonly from: string;
+      readonly to: string;
+    }[];
+  };
   readonly modules: readonly { readonly source: string }[];
 };
 
@@ -21,7 +27,15 @@ function check(): number {
   const seen = new Set(modules.map(({ source }) => source));
   const files = sourceFiles(folders);
   const unseen = files.filter((file) => !seen.has(file));
-  if (files.length === 0 || unseen.length > 0) problems.push(`${unseen.length} of ${files.length} files were not seen by the check: ${unseen.slice(0, 5).join(", ")}`);
+  if (files.length === 0 || unseen.length > 0)
+    problems.push(`${unseen.length} of ${files.length} files were not seen by the check: ${unseen.slice(0, 5).join(", ")}`);
+  for (const file of files) {
+    const text =
+      file.startsWith("src/") && !file.startsWith("src/base/") && !file.endsWith(".test.ts")
+        ? fs.readFileSync(path.join(projectRoot, file), "utf8")
+        : "";
+    if (/\bprocess\.env\b/.test(text)) problems.push(`only-base-reads-the-environment: ${file}`);
+  }
   for (const problem of problems) console.error(problem);
   console.log(`${files.length} files, all seen; ${problems.length} violations`);
   return problems.length > 0 ? 1 : 0;
@@ -32,7 +46,10 @@ function writeMap(): void {
   const file = path.join(projectRoot, "docs", "map.md");
   const text = fs.readFileSync(file, "utf8");
   const block = `<!-- rooms -->\n\`\`\`mermaid\n${picture.trim()}\n\`\`\`\n<!-- /rooms -->`;
-  fs.writeFileSync(file, text.replace(/<!-- rooms -->[\s\S]*<!-- \/rooms -->/, () => block));
+  fs.writeFileSync(
+    file,
+    text.replace(/<!-- rooms -->[\s\S]*<!-- \/rooms -->/, () => block),
+  );
 }
 
 if (process.argv.includes("--map")) writeMap();

@@ -9,10 +9,7 @@ type AllowedSkip = { readonly test: string; readonly why: string };
 const root = path.dirname(import.meta.dirname);
 
 export class StarboxReporter implements Reporter {
-  private files = 0;
-
   onTestModuleEnd(module: TestModule): void {
-    this.files++;
     const seconds = module.diagnostic().duration / 1000;
     const state = module.state() === "failed" ? "FAILED" : "ok";
     if (state === "FAILED" || seconds >= 1) process.stdout.write(`  ${state.padEnd(6)} ${module.relativeModuleId} ${seconds.toFixed(1)} s\n`);
@@ -67,7 +64,12 @@ const nameOf = (test: TestCase): string => `${test.module.relativeModuleId} > ${
 function explain(errors: readonly { readonly message: string; readonly stack?: string | undefined; readonly diff?: string | undefined }[]): string {
   return errors.map((error) => `${indent(error.stack ?? error.message)}\n${error.diff === undefined ? "" : `${indent(error.diff)}\n`}`).join("");
 }
-const indent = (text: string): string => text.split("\n").slice(0, 40).map((line) => `    ${line}`).join("\n");
+const indent = (text: string): string =>
+  text
+    .split("\n")
+    .slice(0, 40)
+    .map((line) => `    ${line}`)
+    .join("\n");
 
 // Vitest loads a reporter named by path through its default export.
 export default StarboxReporter;

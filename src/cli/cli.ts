@@ -1,0 +1,74 @@
+/** @file What a command is given: the terminal, a way to the box, settings. The parts that only `app` can build come in here. */
+import { loadSettings, type Settings } from "#base";
+import type { Actor, Services } from "#contracts";
+import type { Terminal } from "./terminal.ts";
+
+/** The box in this process, without HTTP. */
+export type OpenedBox = { readonly services: Services; close(): Promise<void> };
+
+/** One line of `starbox bench`. */
+export type BenchRow = {
+  readonly name: string;
+  readonly case: string;
+  readonly unit: string;
+  readonly starbox: { readonly min: number; readonly median: number; readonly max: number };
+  readonly peers?: Readonly<Record<string, unknown>>;
+  readonly ratio?: Readonly<Record<string, unknown>>;
+  readonly machine: string;
+  readonly commit: string;
+};
+
+export type BenchOptions = {
+  readonly settings: Settings;
+  readonly peers: Readonly<Record<string, string>>;
+  readonly note: (english: string, chinese: string) => void;
+  readonly signal: AbortSignal;
+  /** Full counts instead of the short form. */
+  readonly long: boolean;
+};
+
+export type CliParts = {
+  readonly version: string;
+  /** Opens the data folder as its owner; throws `data_locked` when somebody else is. */
+  openBox(settings: Settings): Promise<OpenedBox>;
+  /** Serves until the signal; resolves when everything is closed. */
+  serve(settings: Settings, options: { readonly terminal: Terminal; readonly signal: AbortSignal }): Promise<void>;
+  readonly benchNames: readonly string[];
+  bench(name: string, options: BenchOptions): AsyncIterable<BenchRow>;
+};
+
+/** A box, running elsewhere or opened here. */
+export type Connection = {
+  readonly services: Services;
+  readonly actor: Actor;
+  /** "alone": this process does the work, and stops it when it ends. */
+  readonly where: "box" | "alone";
+  close(): Promise<void>;
+};
+
+export type Cli = {
+  readonly terminal: Terminal;
+  readonly settings: Settings;
+  readonly parts: CliParts;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  connect(): Promise<Connection>;
+};
+
+/** Runs `work` with a box and closes it, whatever happens. Returns what the command returns: its exit code (nothing: 0). */
+export async function withBox<T>(cli: Cli, work: (box: Connection) => Promise<T>): Promise<T> {
+  const box = await cli.connect();
+  try {
+    return await work(box);
+  } finally {
+    await box.close();
+  }
+}
+
+/** Settings from the environment with the global flags on top. */
+export function readSettings(flags: { readonly data?: string; readonly lang?: string; readonly port?: number; readonly host?: string }): Settings {
+  const overrides: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(flags)) if (value !== undefined) overrides[key] = value;
+  return loadSettings(overrides as Partial<Settings>);
+}

@@ -1,0 +1,22 @@
+/** @file Every command, in the order of `starbox --help`. A new command: one file here, one line below. */
+import type { Command } from "commander";
+import { addAsk } from "./ask.ts";
+import { addBench } from "./bench.ts";
+import type { Builder } from "./builder.ts";
+import { addChat } from "./chat.ts";
+import { addDoctor } from "./doctor.ts";
+import { addGenerate } from "./generate.ts";
+import { addKb } from "./kb.ts";
+import { addModels } from "./models.ts";
+import { addStart } from "./start.ts";
+
+export const commands: readonly ((program: Command, builder: Builder) => void)[] = [
+  addStart,
+  addDoctor,
+  addModels,
+  addKb,
+  addAsk,
+  addChat,
+  addGenerate,
+  addBench,
+];

@@ -1,0 +1,65 @@
+/** @file Which files `kb add` means: every argument a file or a folder, each file with its path relative to the argument. Reads no contents. */
+import fs from "node:fs/promises";
+import path from "node:path";
+import { StarboxError } from "#base";
+
+export type FoundFile = {
+  /** What it is called in the knowledge base, with /. */
+  readonly name: string;
+  readonly filePath: string;
+};
+
+/** All arguments are checked before anything is added. Hidden files and folders are left out, except when named directly. */
+export async function findFiles(args: readonly string[]): Promise<readonly FoundFile[]> {
+  const kinds = await Promise.all(args.map(async (arg) => await fs.stat(arg).catch(() => null)));
+  const missing = args.filter((_, i) => kinds[i] === null);
+  if (missing.length > 0) {
+    throw new StarboxError("not_found", `No such file or folder: ${missing.join(", ")}.`, {
+      hint: "Nothing was added. Check the path.",
+      zh: { message: `文件或文件夹不存在：${missing.join("，")}。`, hint: "未添加任何文件，请检查路径。" },
+    });
+  }
+  const found: FoundFile[] = [];
+  const taken = new Set<string>();
+  for (const [i, arg] of args.entries()) {
+    const full = path.resolve(arg);
+    const names = kinds[i]!.isDirectory() ? await walk(full) : [""];
+    for (const relative of names) {
+      const plain = relative === "" ? path.basename(full) : relative.split(path.sep).join("/");
+      // Two arguments may hold a file of the same name: the later one keeps its folder's name in front, or it would replace the first.
+      const name = uniqueName(plain, path.basename(relative === "" ? path.dirname(full) : full), taken);
+      taken.add(name);
+      found.push({ name, filePath: relative === "" ? full : path.join(full, relative) });
+    }
+  }
+  return found;
+}
+
+function uniqueName(plain: string, folder: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(plain)) return plain;
+  for (let i = 1; ; i++) {
+    const name = `${folder}${i === 1 ? "" : `-${i}`}/${plain}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+/** Relative paths of the files below, sorted by name so that runs are alike. Links are followed once. */
+async function walk(top: string): Promise<string[]> {
+  const files: string[] = [];
+  const visited = new Set<string>();
+  const visit = async (relative: string): Promise<void> => {
+    const real = await fs.realpath(path.join(top, relative));
+    if (visited.has(real)) return;
+    visited.add(real);
+    const entries = await fs.readdir(path.join(top, relative), { withFileTypes: true });
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))) {
+      if (entry.name.startsWith(".")) continue;
+      const child = path.join(relative, entry.name);
+      const kind = entry.isSymbolicLink() ? await fs.stat(path.join(top, child)).catch(() => null) : entry;
+      if (kind?.isDirectory() === true) await visit(child);
+      else if (kind?.isFile() === true) files.push(child);
+    }
+  };
+  await visit("");
+  return files;
+}
