@@ -1,5 +1,6 @@
 /** @file Files in: one as raw bytes (PUT), several as a form (POST). Streamed to the knowledge service, never held in memory. */
 import { Readable } from "node:stream";
+import { ReadableStream as NodeStream } from "node:stream/web";
 import { z } from "@hono/zod-openapi";
 import busboy from "busboy";
 import { StarboxError } from "#base";
@@ -75,15 +76,10 @@ async function readForm(parts: ServerParts, actor: Actor, kbId: string, body: Re
     }
     form.on("file", (_name, file, info) => {
       const path = info.filename ?? "";
-      let cut = false;
-      file.on("limit", () => {
-        cut = true;
-        file.destroy(tooLarge(parts.settings.maxFileMb));
-      });
       outcomes.push(
-        add(path, Readable.toWeb(file) as ReadableStream<Uint8Array>).catch((error: unknown) => {
+        add(path, NodeStream.from(pieces(file, parts.settings.maxFileMb)) as ReadableStream<Uint8Array>).catch((error: unknown) => {
           file.resume(); // what is left of a refused file must be read past, or the form never ends
-          const record = readError(cut ? tooLarge(parts.settings.maxFileMb) : error, parts.logger, "upload");
+          const record = readError(error, parts.logger, "upload");
           return { path, error: { code: record.code, message: record.message, ...(record.hint === undefined ? {} : { hint: record.hint }) } };
         }),
       );
@@ -97,6 +93,12 @@ async function readForm(parts: ServerParts, actor: Actor, kbId: string, body: Re
     source.pipe(form);
   });
   return await Promise.all(outcomes);
+}
+
+/** A file that was cut at the limit ends with an error, never as if it were whole. Leaving early keeps the part readable. */
+async function* pieces(file: Readable & { readonly truncated?: boolean }, limitMb: number): AsyncIterable<Uint8Array> {
+  for await (const piece of file.iterator({ destroyOnReturn: false })) yield piece as Uint8Array;
+  if (file.truncated === true) throw tooLarge(limitMb);
 }
 
 /** Ends with an error when the sender pauses too long or leaves. */
