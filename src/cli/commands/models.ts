@@ -9,14 +9,19 @@ import type { Builder } from "./builder.ts";
 import { benchModel } from "./models-bench.ts";
 
 export function addModels(program: Command, builder: Builder): void {
-  const { add, t, run } = builder;
-  const models = add(
+  const models = builder.add(
     "models",
     ["list, pull, import, check, remove and measure models", "查看、下载、导入、校验、删除与测速模型"],
     ["starbox models list", "starbox models pull multilingual-e5-small", "starbox models import /mnt/usb/model.gguf"],
   );
-  const id = t("the model's id, from: starbox models list", "模型标识，见 starbox models list");
+  addFetching(models, builder);
+  addCare(models, builder);
+  program.addCommand(models);
+}
 
+const idText = ["the model's id, from: starbox models list", "模型标识，见 starbox models list"] as const;
+
+function addFetching(models: Command, { add, t, run }: Builder): void {
   models.addCommand(
     add(
       "list",
@@ -36,7 +41,7 @@ export function addModels(program: Command, builder: Builder): void {
       ["fetch a model; resumes where it was cut", "下载模型，中断后可续传"],
       ["starbox models pull multilingual-e5-small", "starbox models pull qwen2.5-coder-0.5b-instruct"],
     )
-      .argument("<ID>", id)
+      .argument("<ID>", t(...idText))
       .action(async (modelId: string) => {
         await run(async (cli) => {
           const model = await withBox(cli, async ({ services }) => await pullModel(services.models, modelId, cli));
@@ -65,9 +70,13 @@ export function addModels(program: Command, builder: Builder): void {
         });
       }),
   );
+}
+
+/** Checking, removing and measuring what is here. */
+function addCare(models: Command, { add, t, run }: Builder): void {
   models.addCommand(
     add("verify", ["hash a model's file and compare", "计算模型文件的哈希并比对"], ["starbox models verify multilingual-e5-small"])
-      .argument("<ID>", id)
+      .argument("<ID>", t(...idText))
       .action(async (modelId: string) => {
         await run(async (cli) => {
           const result = await withBox(cli, async ({ services }) => await services.models.verify(modelId));
@@ -93,7 +102,7 @@ export function addModels(program: Command, builder: Builder): void {
       ["delete a model's file; refused while in use", "删除模型文件，使用中会被拒绝"],
       ["starbox models remove qwen2.5-coder-0.5b-instruct"],
     )
-      .argument("<ID>", id)
+      .argument("<ID>", t(...idText))
       .action(async (modelId: string) => {
         await run(async (cli) => {
           const left = await withBox(cli, async ({ services }) => {
@@ -106,12 +115,11 @@ export function addModels(program: Command, builder: Builder): void {
   );
   models.addCommand(
     add("bench", ["measure a model on this machine", "在本机上测量模型速度"], ["starbox models bench qwen2.5-coder-0.5b-instruct"])
-      .argument("<ID>", id)
+      .argument("<ID>", t(...idText))
       .action(async (modelId: string) => {
         await run(async (cli) => await withBox(cli, async ({ services }) => await benchModel(services.models, modelId, cli)));
       }),
   );
-  program.addCommand(models);
 }
 
 /** Pulls (or joins a pull) with a bar, until the model is on disk and checked. */
