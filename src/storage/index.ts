@@ -11,3 +11,4 @@ export { type DataLock, type LockHolder, readLockHolder } from "./lock.ts";
 export { type Migration, migrate, readSchemaVersion } from "./migrate.ts";
 export type { PeopleStore } from "./people.ts";
 export { openStorage, type SettingRepository, type Storage } from "./open.ts";
+export { type IndexReader, openIndexReader } from "./index-read.ts";

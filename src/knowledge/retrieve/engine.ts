@@ -1,0 +1,158 @@
+/** @file One question against the index, in the thread that owns the connection: candidates by words and by meaning, exact scores, fusion. */
+import type { RetrieveHit, RetrieveRequest } from "#contracts";
+import { DenseIndex } from "./dense-index.ts";
+import { type BaseSample, createLexicalScorer, type LexicalScorer, sampleBase } from "./lexical-score.ts";
+import { collapse, type Scored, scoreCandidates } from "./rank.ts";
+import type { HitRow, IndexReader, ScopeVersion } from "./reader.ts";
+import { boundWords, type QueryWord, weighWords } from "./words.ts";
+
+/** Candidates each list brings into the exact scoring. */
+const listLimit = 150;
+const sampleSize = 400;
+
+export type WordsDone = { readonly ms: number };
+export type RankDone = { readonly hits: readonly RetrieveHit[]; readonly dense: boolean; readonly ms: { readonly dense: number; readonly fuse: number } };
+
+type Pending = { readonly scope: readonly ScopeVersion[]; readonly isAllowed: (chunkId: number) => boolean; readonly words: readonly QueryWord[]; readonly scorer: LexicalScorer; readonly lexical: readonly number[] };
+
+export class RetrievalEngine {
+  readonly #reader: IndexReader;
+  /** Version of each chunk, by chunk id: a chunk never changes its version, so this only grows. */
+  #versions = new Int32Array(4096);
+  #lastChunk = 0;
+  #sampled: { readonly at: number; readonly sample: BaseSample } | undefined;
+  readonly #dense = new Map<number, DenseIndex>();
+  readonly #pending = new Map<number, Pending>();
+
+  constructor(reader: IndexReader) {
+    this.#reader = reader;
+  }
+
+  /** First half, while the question is being embedded: who may see what, and the candidates by words. */
+  findWords(id: number, request: Pick<RetrieveRequest, "kbIds" | "query" | "viewer" | "filter">): WordsDone {
+    const started = performance.now();
+    this.#reader.snapshot(() => {
+      this.#readChunks();
+      const scope = this.#reader.listScope(request);
+      const isAllowed = this.#allow(scope);
+      const total = Math.max(1, this.#reader.countChunks());
+      const dictionary = this.#reader.readDictionary([...new Set(scope.map((version) => version.kb))]);
+      const words = weighWords(request.query, dictionary, this.#reader.countWords, total);
+      const scorer = createLexicalScorer(request.query, words, this.#sample());
+      const lexical = scope.length === 0 ? [] : this.#reader.findWords(boundWords(words, total), listLimit, isAllowed);
+      this.#pending.set(id, { scope, isAllowed, words, scorer, lexical });
+    });
+    return { ms: performance.now() - started };
+  }
+
+  drop(id: number): void {
+    this.#pending.delete(id);
+  }
+
+  /** Second half, with the question's vector (null: words only). */
+  rank(id: number, vector: Float32Array | null, limit: number): RankDone {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (pending === undefined) return { hits: [], dense: false, ms: { dense: 0, fuse: 0 } };
+    const started = performance.now();
+    return this.#reader.snapshot(() => {
+      const dense = vector === null ? [] : this.#findDense(pending, vector);
+      const afterDense = performance.now();
+      const candidates = this.#reader.readCandidates([...new Set([...pending.lexical, ...dense.map((found) => found.chunkId)])]);
+      const scored = scoreCandidates({
+        candidates, scorer: pending.scorer, lexical: pending.lexical, dense: dense.map((found) => found.chunkId), vector, mean: this.#meanOf(pending.scope),
+        superseded: new Set(pending.scope.filter((version) => version.superseded).map((version) => version.version)),
+      });
+      const hits = this.#present(scored, limit);
+      return { hits, dense: dense.length > 0, ms: { dense: afterDense - started, fuse: performance.now() - afterDense } };
+    });
+  }
+
+  /** Loads what a first question would wait for. */
+  warm(): void {
+    this.#reader.snapshot(() => {
+      this.#readChunks();
+      this.#sample();
+    });
+  }
+
+  #readChunks(): void {
+    this.#reader.eachChunk(this.#lastChunk, (chunkId, version) => {
+      if (chunkId >= this.#versions.length) {
+        const larger = new Int32Array(Math.ceil(chunkId * 1.5) + 1);
+        larger.set(this.#versions);
+        this.#versions = larger;
+      }
+      this.#versions[chunkId] = version;
+      this.#lastChunk = chunkId;
+    });
+  }
+
+  #allow(scope: readonly ScopeVersion[]): (chunkId: number) => boolean {
+    const allowed = new Uint8Array(1 + scope.reduce((largest, { version }) => Math.max(largest, version), 0));
+    for (const { version } of scope) allowed[version] = 1;
+    return (chunkId) => allowed[this.#versions[chunkId] ?? 0] === 1;
+  }
+
+  /** Taken again when the base has grown by a quarter. */
+  #sample(): BaseSample {
+    if (this.#sampled !== undefined && this.#lastChunk < this.#sampled.at * 1.25) return this.#sampled.sample;
+    const step = Math.max(1, Math.floor(this.#lastChunk / sampleSize));
+    const ids = Array.from({ length: Math.min(sampleSize, this.#lastChunk) }, (_, i) => this.#lastChunk - i * step);
+    const sample = sampleBase(this.#reader.readCandidates(ids));
+    this.#sampled = { at: this.#lastChunk, sample };
+    return sample;
+  }
+
+  #findDense(pending: Pending, vector: Float32Array): readonly { readonly chunkId: number; readonly score: number }[] {
+    const found = [];
+    for (const kb of new Set(pending.scope.map((version) => version.kb))) {
+      const index = this.#denseOf(kb);
+      found.push(...index.find(vector, listLimit, pending.isAllowed));
+    }
+    return found.sort((a, b) => b.score - a.score).slice(0, listLimit);
+  }
+
+  #denseOf(kb: number): DenseIndex {
+    let index = this.#dense.get(kb);
+    if (index === undefined) {
+      index = new DenseIndex();
+      this.#dense.set(kb, index);
+    }
+    const target = index;
+    this.#reader.eachVector(kb, target.seq, (seq, chunkId, code) => target.add(seq, chunkId, code));
+    target.prepare();
+    return target;
+  }
+
+  /** Mean of the largest base asked: the vectors of one embedder share their cone. */
+  #meanOf(scope: readonly ScopeVersion[]): Float32Array | null {
+    let largest: DenseIndex | undefined;
+    for (const kb of new Set(scope.map((version) => version.kb))) {
+      const index = this.#dense.get(kb);
+      if (index !== undefined && index.size > (largest?.size ?? 0)) largest = index;
+    }
+    return largest?.mean ?? null;
+  }
+
+  #present(scored: readonly Scored[], limit: number): RetrieveHit[] {
+    const kept = collapse(scored, limit);
+    const rows = new Map<number, HitRow>(this.#reader.readHits(kept.map((item) => item.chunkId)).map((row) => [row.chunkId, row]));
+    return kept.flatMap((item) => {
+      const row = rows.get(item.chunkId);
+      return row === undefined ? [] : [presentHit(row, item)];
+    });
+  }
+}
+
+function presentHit(row: HitRow, item: Scored): RetrieveHit {
+  const { path, date, edition, supersededBy, ...rest } = row;
+  return {
+    ...rest,
+    document: path,
+    score: item.score,
+    ranks: { lexical: item.lexicalRank, dense: item.denseRank, rerank: null },
+    cosine: item.cosine,
+    edition: edition === null ? null : { state: edition, date, ...(supersededBy === null ? {} : { supersededBy }) },
+  };
+}

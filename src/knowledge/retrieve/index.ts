@@ -1,0 +1,3 @@
+/** @file The door of `retrieve`: the retriever for the box, the service loop for its thread. */
+export type { IndexReader } from "./reader.ts";
+export { type ClosableRetriever, createRetriever, type RetrieverDeps } from "./retriever.ts";

@@ -1,0 +1,124 @@
+/** @file Candidates in their final order: exact word and vector scores, fused; old editions behind the one in force; twins folded. */
+import type { LexicalScorer } from "./lexical-score.ts";
+import type { Candidate } from "./reader.ts";
+
+export type Scored = {
+  readonly chunkId: number;
+  readonly document: number;
+  readonly version: number;
+  readonly ordinal: number;
+  readonly text: string;
+  readonly score: number;
+  readonly lexicalRank: number | null;
+  readonly denseRank: number | null;
+  readonly cosine: number | null;
+  readonly superseded: boolean;
+};
+
+export type ScoreInput = {
+  readonly candidates: readonly Candidate[];
+  readonly scorer: LexicalScorer;
+  /** Chunk ids each search brought. */
+  readonly lexical: readonly number[];
+  readonly dense: readonly number[];
+  readonly vector: Float32Array | null;
+  readonly mean: Float32Array | null;
+  /** Versions whose edition is no longer in force. */
+  readonly superseded: ReadonlySet<number>;
+};
+
+/** Weight of the share of the question's words that a text matches, beside the centred cosine. Measured: docs/lab.md. */
+const wordsWeight = 1;
+
+export function scoreCandidates(input: ScoreInput): Scored[] {
+  const { candidates, scorer, vector } = input;
+  const lexicalScores = candidates.map((candidate) => scorer.score(candidate));
+  const cosines = candidates.map((candidate) => (vector === null || candidate.vector === null ? null : dot(vector, candidate.vector)));
+  const centred = candidates.map((candidate) => (vector === null || candidate.vector === null ? null : centredCosine(vector, candidate.vector, input.mean)));
+  const floor = centred.reduce<number>((least, value) => (value === null ? least : Math.min(least, value)), Infinity);
+  const scores = candidates.map((_, i) => {
+    const words = (lexicalScores[i] as number) / scorer.best;
+    // A chunk whose vector is still to come must not win or lose by that: it counts as the weakest one seen.
+    const meaning = centred[i] ?? (floor === Infinity ? 0 : floor);
+    return wordsWeight * words + meaning;
+  });
+  const lexicalRanks = ranksOf(candidates, new Set(input.lexical), (i) => lexicalScores[i] as number);
+  const denseRanks = ranksOf(candidates, new Set(input.dense), (i) => centred[i] ?? -1);
+  return candidates
+    .map((candidate, i) => ({
+      chunkId: candidate.chunkId, document: candidate.document, version: candidate.version, ordinal: candidate.ordinal, text: candidate.text,
+      score: scores[i] as number, lexicalRank: lexicalRanks.get(candidate.chunkId) ?? null, denseRank: denseRanks.get(candidate.chunkId) ?? null,
+      cosine: cosines[i] ?? null, superseded: input.superseded.has(candidate.version),
+    }))
+    .sort((a, b) => b.score - a.score || a.chunkId - b.chunkId);
+}
+
+function ranksOf(candidates: readonly Candidate[], members: ReadonlySet<number>, score: (index: number) => number): Map<number, number> {
+  const order = candidates.map((_, i) => i).filter((i) => members.has((candidates[i] as Candidate).chunkId));
+  order.sort((a, b) => score(b) - score(a));
+  return new Map(order.map((i, rank) => [(candidates[i] as Candidate).chunkId, rank + 1]));
+}
+
+export function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
+}
+
+export function centredCosine(a: Float32Array, b: Float32Array, mean: Float32Array | null): number {
+  if (mean === null || mean.length !== a.length) return dot(a, b);
+  let sum = 0;
+  let lengthA = 0;
+  let lengthB = 0;
+  for (let i = 0; i < a.length; i++) {
+    const x = (a[i] as number) - (mean[i] as number);
+    const y = (b[i] as number) - (mean[i] as number);
+    sum += x * y;
+    lengthA += x * x;
+    lengthB += y * y;
+  }
+  return sum / Math.sqrt(lengthA * lengthB || 1);
+}
+
+const bare = (text: string): string => text.replace(/[\s\p{P}]+/gu, "");
+
+/** Twins inside one version (a table repeated, an overlap) are folded into the better one; an old edition never stands before its successor's same passage. */
+export function collapse(scored: readonly Scored[], limit: number): Scored[] {
+  const kept: Scored[] = [];
+  const seen = new Map<string, number>();
+  for (const item of scored) {
+    if (kept.length >= limit + 20) break;
+    const text = bare(item.text);
+    const twin = `${item.version}\n${text}`;
+    if (seen.has(twin)) continue;
+    seen.set(twin, kept.length);
+    kept.push(item);
+  }
+  return editionsInOrder(kept).slice(0, limit);
+}
+
+/** Two editions' passages are the same place when their texts share most pairs of characters; then the one in force comes first. */
+function editionsInOrder(items: Scored[]): Scored[] {
+  for (let i = 0; i < items.length; i++) {
+    const old = items[i] as Scored;
+    if (!old.superseded) continue;
+    const later = items.findIndex((item, at) => at > i && !item.superseded && item.document !== old.document && alike(item.text, old.text));
+    if (later < 0) continue;
+    const [current] = items.splice(later, 1);
+    items.splice(i, 0, current as Scored);
+    i++;
+  }
+  return items;
+}
+
+function alike(a: string, b: string): boolean {
+  const pairs = (text: string): Set<string> => {
+    const units = bare(text);
+    return new Set(Array.from({ length: Math.max(0, units.length - 1) }, (_, i) => units.slice(i, i + 2)));
+  };
+  const first = pairs(a);
+  const second = pairs(b);
+  let shared = 0;
+  for (const pair of first) if (second.has(pair)) shared++;
+  return shared >= 0.6 * Math.min(first.size, second.size) && shared > 0;
+}

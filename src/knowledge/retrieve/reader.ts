@@ -1,0 +1,63 @@
+/** @file What retrieval asks of the store, from a thread of its own. Storage has it; nothing here knows SQL. */
+import type { RetrieveFilter, Viewer } from "#contracts";
+
+export type Scope = { readonly kbIds: readonly string[]; readonly viewer: Viewer; readonly filter?: RetrieveFilter };
+
+/** A version that may be searched: its document's current one, allowed to the viewer, passing the filter. */
+export type ScopeVersion = { readonly version: number; readonly kb: number; readonly superseded: boolean };
+
+export type WordCount = { readonly word: string; readonly chunks: number };
+
+/** What ranking needs of one candidate. */
+export type Candidate = {
+  readonly chunkId: number;
+  readonly document: number;
+  readonly version: number;
+  readonly ordinal: number;
+  readonly text: string;
+  /** Index words as stored, separated by blanks. */
+  readonly body: string;
+  readonly context: string;
+  readonly hash: Uint8Array;
+  /** The exact vector of the base's embedder; null until it is made. */
+  readonly vector: Float32Array | null;
+};
+
+/** Everything a hit shows. */
+export type HitRow = {
+  readonly chunkId: number;
+  readonly kbId: string;
+  readonly documentId: string;
+  readonly versionId: string;
+  readonly path: string;
+  readonly title: string;
+  readonly context: readonly string[];
+  readonly label: string | null;
+  readonly page: number | null;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly date: string | null;
+  readonly edition: "in-force" | "superseded" | null;
+  readonly supersededBy: { readonly documentId: string; readonly date: string | null } | null;
+};
+
+export type Dictionary = { readonly words: readonly string[]; readonly synonyms: readonly (readonly string[])[] };
+
+export type IndexReader = {
+  /** Runs `work` on one unchanging state of the data. */
+  snapshot<T>(work: () => T): T;
+  listScope(scope: Scope): readonly ScopeVersion[];
+  readDictionary(kbs: readonly number[]): Dictionary;
+  countChunks(): number;
+  countWords(words: readonly string[]): readonly WordCount[];
+  /** Best first by BM25 over any of the words, only chunks `isAllowed`; the filter runs inside the query. */
+  findWords(words: readonly string[], limit: number, isAllowed: (chunkId: number) => boolean): readonly number[];
+  /** Chunks with an id above `after`, oldest first, with their version. */
+  eachChunk(after: number, use: (chunkId: number, version: number) => void): void;
+  /** Codes of vectors written after `after` (a running number), oldest first. */
+  eachVector(kb: number, after: number, use: (seq: number, chunkId: number, code: Uint8Array) => void): void;
+  readCandidates(chunkIds: readonly number[]): readonly Candidate[];
+  readHits(chunkIds: readonly number[]): readonly HitRow[];
+  close(): void;
+};

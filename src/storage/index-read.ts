@@ -1,0 +1,115 @@
+/** @file The reading side of the search index, on a connection of its own so that a long scan stalls nobody. */
+import path from "node:path";
+import type { RetrieveFilter, Viewer } from "#contracts";
+import { openConnection } from "./connection.ts";
+
+type Scope = { readonly kbIds: readonly string[]; readonly viewer: Viewer; readonly filter?: RetrieveFilter };
+
+/** Who may read what is decided here, in the query, not after it. */
+const scopeSql = `
+SELECT d.current_version AS version, d.kb AS kb, (d.edition IS 'superseded') AS superseded
+FROM documents d JOIN kbs k ON k.num = d.kb
+WHERE k.id IN (SELECT value FROM json_each($kbs)) AND d.current_version IS NOT NULL
+  AND ($allowed IS NULL OR d.id IN (SELECT value FROM json_each($allowed)))
+  AND ($documents IS NULL OR d.id IN (SELECT value FROM json_each($documents)))
+  AND ($folder IS NULL OR d.folder = $folder OR substr(d.folder, 1, length($folder) + 1) = $folder || '/')
+  AND ($types IS NULL OR d.type IN (SELECT value FROM json_each($types)))
+  AND ($tags IS NULL OR EXISTS (SELECT 1 FROM json_each(d.tags) t JOIN json_each($tags) w ON w.value = t.value))
+  AND ($from IS NULL OR d.date >= $from) AND ($to IS NULL OR d.date <= $to)`;
+
+const candidateSql = `
+SELECT c.id AS chunkId, c.document, c.version, c.ordinal, c.text, t.body, t.context, c.hash, v.vector
+FROM chunks c JOIN chunk_terms t ON t.chunk = c.id
+LEFT JOIN chunk_vectors x ON x.chunk = c.id LEFT JOIN kbs k ON k.num = c.kb
+LEFT JOIN vectors v ON x.chunk IS NOT NULL AND v.embedder = k.embedder AND v.hash = c.hash
+WHERE c.id = ?`;
+
+const hitSql = `
+SELECT c.id AS chunkId, k.id AS kbId, d.id AS documentId, v.id AS versionId, d.path, d.title, c.context, c.label, c.page, c.start, c."end", c.text, d.date, d.edition,
+  s.id AS laterId, s.date AS laterDate
+FROM chunks c JOIN versions v ON v.num = c.version JOIN documents d ON d.num = v.document AND d.current_version = v.num JOIN kbs k ON k.num = d.kb
+LEFT JOIN documents s ON s.num = d.superseded_by
+WHERE c.id = ?`;
+
+const quote = (word: string): string => `"${word.replaceAll('"', '""')}"`;
+const list = (values: readonly string[] | undefined): string | null => (values === undefined ? null : JSON.stringify(values));
+
+export type IndexReader = ReturnType<typeof openIndexReader>;
+
+export function openIndexReader(dataDir: string) {
+  const connection = openConnection(path.join(dataDir, "box.db"), { readOnly: true });
+  const { raw } = connection;
+  let isAllowed: (chunkId: number) => boolean = () => false;
+  raw.function("chunk_allowed", { directOnly: true }, (id) => (isAllowed(id as number) ? 1 : 0));
+  const words = raw.prepare(
+    "SELECT rowid AS id FROM chunk_words WHERE chunk_words MATCH ? AND chunk_allowed(rowid) ORDER BY bm25(chunk_words, 1.0, 0.3) LIMIT ?",
+  );
+  const scopeStatement = raw.prepare(scopeSql);
+  const chunks = raw.prepare("SELECT id, version FROM chunks WHERE id > ? ORDER BY id");
+  const vectors = raw.prepare("SELECT seq, chunk, code FROM chunk_vectors WHERE kb = ? AND seq > ? ORDER BY seq");
+  const newest = raw.prepare("SELECT max(seq) AS seq FROM chunk_vectors");
+  return {
+    snapshot<T>(work: () => T): T {
+      raw.exec("BEGIN");
+      try {
+        return work();
+      } finally {
+        raw.exec("COMMIT");
+      }
+    },
+    listScope({ kbIds, viewer, filter = {} }: Scope) {
+      const rows = scopeStatement.all({
+        $kbs: JSON.stringify(kbIds), $allowed: viewer.access === "everything" ? null : JSON.stringify(viewer.access.documentIds), $documents: list(filter.documentIds),
+        $folder: filter.folder === undefined ? null : filter.folder.replace(/\/+$/, ""), $types: list(filter.types), $tags: list(filter.tags), $from: filter.dateFrom ?? null, $to: filter.dateTo ?? null,
+      }) as { version: number; kb: number; superseded: number }[];
+      return rows.map((row) => ({ version: row.version, kb: row.kb, superseded: row.superseded === 1 }));
+    },
+    readDictionary(kbs: readonly number[]) {
+      const merged = { words: [] as string[], synonyms: [] as (readonly string[])[] };
+      for (const kb of kbs) {
+        const row = connection.get<{ words: string; synonyms: string }>("SELECT words, synonyms FROM dictionaries WHERE kb = ?", kb);
+        if (row === undefined) continue;
+        merged.words.push(...(JSON.parse(row.words) as string[]));
+        merged.synonyms.push(...(JSON.parse(row.synonyms) as string[][]));
+      }
+      return merged;
+    },
+    countChunks: () => connection.get<{ n: number }>("SELECT count(*) AS n FROM chunk_terms")?.n ?? 0,
+    countWords: (list: readonly string[]) =>
+      list.map((word) => ({ word, chunks: connection.get<{ doc: number }>("SELECT doc FROM chunk_words_count WHERE term = ?", word)?.doc ?? 0 })),
+    findWords(list: readonly string[], limit: number, allowed: (chunkId: number) => boolean) {
+      if (list.length === 0) return [];
+      isAllowed = allowed;
+      return (words.all(list.map(quote).join(" OR "), limit) as { id: number }[]).map((row) => row.id);
+    },
+    eachChunk(after: number, use: (chunkId: number, version: number) => void) {
+      for (const row of chunks.iterate(after) as Iterable<{ id: number; version: number }>) use(row.id, row.version);
+    },
+    eachVector(kb: number, after: number, use: (seq: number, chunkId: number, code: Uint8Array) => void) {
+      if (((newest.get() as { seq: number | null } | undefined)?.seq ?? 0) <= after) return;
+      for (const row of vectors.iterate(kb, after) as Iterable<{ seq: number; chunk: number; code: Uint8Array }>) use(row.seq, row.chunk, row.code);
+    },
+    readCandidates(chunkIds: readonly number[]) {
+      const rows = chunkIds.map((id) => connection.get<CandidateRow>(candidateSql, id)).filter((row) => row !== undefined);
+      return rows.map((row) => ({ ...row, vector: row.vector === null ? null : new Float32Array(row.vector.slice().buffer) }));
+    },
+    readHits(chunkIds: readonly number[]) {
+      const rows = chunkIds.map((id) => connection.get<HitRow>(hitSql, id)).filter((row) => row !== undefined);
+      return rows.map(({ laterId, laterDate, context, ...row }) => ({
+        ...row, context: JSON.parse(context) as string[], supersededBy: laterId === null ? null : { documentId: laterId, date: laterDate },
+      }));
+    },
+    close: () => connection.close(),
+  };
+}
+
+type CandidateRow = {
+  readonly chunkId: number; readonly document: number; readonly version: number; readonly ordinal: number; readonly text: string;
+  readonly body: string; readonly context: string; readonly hash: Uint8Array; readonly vector: Uint8Array | null;
+};
+
+type HitRow = {
+  readonly chunkId: number; readonly kbId: string; readonly documentId: string; readonly versionId: string; readonly path: string; readonly title: string; readonly context: string;
+  readonly label: string | null; readonly page: number | null; readonly start: number; readonly end: number; readonly text: string; readonly date: string | null;
+  readonly edition: "in-force" | "superseded" | null; readonly laterId: string | null; readonly laterDate: string | null;
+};
