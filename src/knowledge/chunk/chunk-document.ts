@@ -24,6 +24,7 @@ const chapterRank: Record<string, number> = { 編: 11, 编: 11, 卷: 11, 部分:
 
 /** A line that names a chapter, whatever the parser thought it was. */
 function chapterOf(text: string): number | null {
+  if (/^(?:附\s*则|附\s*則|序\s*言|前\s*言|目\s*录)$/.test(text)) return chapterRank.编 ?? 11;
   if (text.length > 45 || /[。；;，,：:]$/.test(text)) return null;
   const mark = headingStart.exec(text)?.[1];
   return mark === undefined ? null : (chapterRank[mark] ?? null);

@@ -198,6 +198,7 @@ class Pool implements ParsePool {
   async #stop(worker: Worker, reason: NonNullable<Worker["reason"]>): Promise<void> {
     worker.reason ??= reason;
     if (worker.child.exitCode !== null || worker.child.signalCode !== null) return this.#gone(worker);
+    worker.child.ref(); // waited for: the box must not end before
     const ended = new Promise<void>((resolve) => worker.child.once("exit", () => resolve()));
     worker.child.kill("SIGKILL");
     await ended;

@@ -31,11 +31,15 @@ type Pdfium = {
   _FPDFText_IsGenerated(text: number, index: number): number;
   _FPDFText_GetFontSize(text: number, index: number): number;
   _FPDFText_GetCharAngle(text: number, index: number): number;
+  _FPDFText_GetMatrix(text: number, index: number, matrix: number): number;
   _FPDFText_GetLooseCharBox(text: number, index: number, rect: number): number;
 };
 
+/** What stood before a character: nothing, a gap that PDFium took for a space, or a space of the document's own. */
+export type SpaceBefore = "none" | "guessed" | "real";
+
 /** One character; x to the right, y downwards from the page's top left, in points. */
-export type PdfChar = { readonly code: number; readonly x0: number; readonly y0: number; readonly x1: number; readonly y1: number; readonly size: number; readonly spaceBefore: boolean };
+export type PdfChar = { readonly code: number; readonly x0: number; readonly y0: number; readonly x1: number; readonly y1: number; readonly size: number; readonly space: SpaceBefore };
 
 export type PdfPage = { readonly width: number; readonly height: number; readonly chars: readonly PdfChar[]; readonly picture: boolean };
 
@@ -144,11 +148,12 @@ export class PdfSource {
     const count = pdfium._FPDFText_CountChars(text);
     const at = (this.#scratch + 7) & ~7;
     const chars: PdfChar[] = [];
-    let space = false;
+    let space: SpaceBefore = "none";
+    let [size, fontSize, boxHeight] = [0, 0, 0];
     for (let i = 0; i < count; i++) {
       let code = pdfium._FPDFText_GetUnicode(text, i);
       if (code <= 0x20 || code === 0xfffe || code === 0xffff || code === 0xfffd) {
-        space ||= code === 0x20;
+        if (code === 0x20 && space !== "real") space = pdfium._FPDFText_IsGenerated(text, i) === 1 ? "guessed" : "real";
         // A hyphen at a line's end comes as U+0002.
         if (code !== 2) continue;
         code = 0x2d;
@@ -159,11 +164,28 @@ export class PdfSource {
       const angle = ((pdfium._FPDFText_GetCharAngle(text, i) * 2) / Math.PI + frame.turns * -1 + 8) % 4;
       // Slanted text is a stamp or a watermark.
       if (Math.abs(angle - Math.round(angle)) > 0.06 || Math.round(angle) % 4 !== 0) continue;
-      chars.push(place(code, left, top, right, bottom, pdfium._FPDFText_GetFontSize(text, i), space, frame));
-      space = false;
+      const [nowSize, nowHeight] = [pdfium._FPDFText_GetFontSize(text, i), top - bottom];
+      if (nowSize !== fontSize || nowHeight !== boxHeight) {
+        [fontSize, boxHeight] = [nowSize, nowHeight];
+        size = this.#seenSize(text, i, fontSize);
+      }
+      chars.push(place(code, left, top, right, bottom, size, space, frame));
+      space = "none";
     }
     pdfium._FPDFText_ClosePage(text);
     return chars;
+  }
+
+  /** The size a font is set in may be scaled by a matrix: what counts is what is seen. */
+  #seenSize(text: number, index: number, fontSize: number): number {
+    if (this.#pdfium._FPDFText_GetMatrix(text, index, (this.#scratch + 7) & ~7) === 0) return Math.max(1, fontSize);
+    const [a = 1, b = 0, c = 0, d = 1] = this.#sixFloats();
+    const seen = fontSize * Math.sqrt(Math.abs(a * d - b * c));
+    return seen > 1 && seen < 1000 ? seen : Math.max(1, fontSize);
+  }
+
+  #sixFloats(): Float32Array {
+    return new Float32Array(this.#pdfium.HEAPU8.buffer, (this.#scratch + 7) & ~7, 6);
   }
 
   #hasPicture(page: number, frame: Frame): boolean {
@@ -190,13 +212,13 @@ export class PdfSource {
 }
 
 /** From PDF space (y upwards, page unturned) to what a reader sees. */
-function place(code: number, left: number, top: number, right: number, bottom: number, size: number, spaceBefore: boolean, frame: Frame): PdfChar {
+function place(code: number, left: number, top: number, right: number, bottom: number, size: number, space: SpaceBefore, frame: Frame): PdfChar {
   const x0 = Math.min(left, right) - frame.left;
   const x1 = Math.max(left, right) - frame.left;
   const y0 = frame.top - Math.max(top, bottom);
   const y1 = frame.top - Math.min(top, bottom);
-  if (frame.turns === 1) return { code, x0: frame.height - y1, x1: frame.height - y0, y0: x0, y1: x1, size, spaceBefore };
-  if (frame.turns === 2) return { code, x0: frame.width - x1, x1: frame.width - x0, y0: frame.height - y1, y1: frame.height - y0, size, spaceBefore };
-  if (frame.turns === 3) return { code, x0: y0, x1: y1, y0: frame.width - x1, y1: frame.width - x0, size, spaceBefore };
-  return { code, x0, x1, y0, y1, size, spaceBefore };
+  if (frame.turns === 1) return { code, x0: frame.height - y1, x1: frame.height - y0, y0: x0, y1: x1, size, space };
+  if (frame.turns === 2) return { code, x0: frame.width - x1, x1: frame.width - x0, y0: frame.height - y1, y1: frame.height - y0, size, space };
+  if (frame.turns === 3) return { code, x0: y0, x1: y1, y0: frame.width - x1, y1: frame.width - x0, size, space };
+  return { code, x0, x1, y0, y1, size, space };
 }

@@ -1,5 +1,5 @@
 /** @file Characters with positions to lines in reading order: fragments, columns, rows. Knows no PDF library and no paragraphs. */
-import type { PdfChar, PdfPage } from "./pdf-engine.ts";
+import type { PdfChar, PdfPage, SpaceBefore } from "./pdf-engine.ts";
 import { isCjk } from "./text-shape.ts";
 
 export type Fragment = { text: string; x0: number; y0: number; x1: number; y1: number; size: number };
@@ -9,11 +9,12 @@ export type Line = Fragment & { readonly columnX0: number; readonly columnX1: nu
 
 const middle = (f: { readonly y0: number; readonly y1: number }): number => (f.y0 + f.y1) / 2;
 
-function needsSpace(last: string, next: string, gap: number, size: number, spaceBefore: boolean): boolean {
+function needsSpace(last: string, next: string, gap: number, size: number, space: SpaceBefore): boolean {
   if (last === " " || last === "　" || next === "　") return false;
-  if (isCjk(last) && isCjk(next)) return gap > size * 0.7;
-  if (isCjk(last) || isCjk(next)) return gap > size * (spaceBefore ? 0.2 : 0.45);
-  return spaceBefore ? gap > size * 0.04 : gap > size * 0.2;
+  // Justified Chinese is full of small gaps that mean nothing; a space somebody typed means something.
+  if (isCjk(last) && isCjk(next)) return gap > size * (space === "real" ? 0.15 : 0.7);
+  if (isCjk(last) || isCjk(next)) return gap > size * (space === "real" ? 0.1 : space === "guessed" ? 0.3 : 0.45);
+  return space === "none" ? gap > size * 0.2 : gap > size * 0.04;
 }
 
 /** Runs of characters on one baseline without a wide gap. */
@@ -21,10 +22,10 @@ export function collectFragments(page: PdfPage): Fragment[] {
   const fragments: Fragment[] = [];
   let open: Fragment | null = null;
   let previous: PdfChar | null = null;
+  let votes = 0;
   for (const char of page.chars) {
     if (char.x1 < -5 || char.x0 > page.width + 5 || char.y1 < -5 || char.y0 > page.height + 5) continue;
-    // The size a font was set in may be scaled by a matrix: the box tells what is seen.
-    const size = Math.max(1, char.y1 - char.y0) / 1.15;
+    const { size } = char;
     const text = String.fromCodePoint(char.code > 0 && char.code <= 0x10ffff ? char.code : 0x20);
     if (open !== null && previous !== null) {
       const gap = char.x0 - open.x1;
@@ -33,18 +34,22 @@ export function collectFragments(page: PdfPage): Fragment[] {
       if (sameLine && char.code === previous.code && Math.abs(char.x0 - previous.x0) < size * 0.15) continue;
       if (sameLine && gap > -0.6 * size && gap < 1.4 * Math.max(size, open.size)) {
         const last = open.text.at(-1) ?? "";
-        open.text += needsSpace(last, text, gap, size, char.spaceBefore) ? ` ${text}` : text;
+        open.text += needsSpace(last, text, gap, size, char.space) ? ` ${text}` : text;
         open.x1 = Math.max(open.x1, char.x1);
-        if (size > open.size * 0.9) {
-          open.y0 = Math.min(open.y0, char.y0);
-          open.y1 = Math.max(open.y1, char.y1);
-          open.size = Math.max(open.size, size);
+        // The size most characters have: one large bullet makes no heading.
+        if (size === open.size) votes++;
+        else if (--votes < 0) {
+          open.size = size;
+          open.y0 = char.y0;
+          open.y1 = char.y1;
+          votes = 1;
         }
         previous = char;
         continue;
       }
     }
     open = { text, x0: char.x0, y0: char.y0, x1: char.x1, y1: char.y1, size };
+    votes = 1;
     fragments.push(open);
     previous = char;
   }
@@ -73,13 +78,12 @@ function joinRows(fragments: readonly Fragment[]): Line[] {
     row.sort((a, b) => a.x0 - b.x0);
     let text = "";
     let right = 0;
-    let size = 1;
+    const size = row.reduce((widest, part) => (part.text.length > widest.text.length ? part : widest)).size;
     for (const part of row) {
       const last = text.at(-1) ?? " ";
       const tight = part.x0 - right < 0.3 * part.size || (isCjk(last) && isCjk(part.text[0] ?? "") && part.x0 - right < 0.7 * part.size);
       text += text === "" || tight ? part.text : ` ${part.text}`;
       right = part.x1;
-      size = Math.max(size, part.size);
     }
     return {
       text: text.replaceAll("　", " ").trim(), size, columnX0, columnX1,

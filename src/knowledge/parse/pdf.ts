@@ -11,7 +11,7 @@ type Page = { readonly number: number; readonly height: number; lines: Line[] };
 const pageNumber = /^[-—–－·•\s/|]*(?:第\s*)?[0-9０-９ivxIVX]{1,5}(?:\s*页)?(?:\s*[/／共of]+\s*[0-9０-９]{1,5}\s*页?)?[-—–－·•\s/|]*$/;
 
 function fingerprint(line: Line): string {
-  return line.text.replace(/[0-9０-９]+/g, "#").replace(/第[一二三四五六七八九十百]+页/g, "第#页").replace(/\s+/g, "");
+  return line.text.replace(/[0-9０-９]+/g, "#").replace(/第[一二三四五六七八九十百]+页/g, "第#页").replace(/\s+/g, "") + Math.round(line.y0 / 3);
 }
 
 /** Lines that come back at the top or bottom of page after page, and page numbers. */
@@ -19,7 +19,7 @@ function dropHeadersAndFooters(pages: readonly Page[]): void {
   const seen = new Map<string, number>();
   const edge = (page: Page): Line[] => page.lines.filter((line) => line.y1 < page.height * 0.13 || line.y0 > page.height * 0.87);
   for (const page of pages) for (const key of new Set(edge(page).map(fingerprint))) seen.set(key, (seen.get(key) ?? 0) + 1);
-  const often = Math.max(3, pages.length * 0.3);
+  const often = Math.max(3, Math.min(5, pages.length * 0.3));
   for (const page of pages) {
     const edges = new Set(edge(page));
     page.lines = page.lines.filter((line) => {
@@ -55,7 +55,7 @@ function measure(pages: readonly Page[]): Shape {
 
 /** Room the first word of a line would have needed on the line above. */
 function firstWordWidth(line: Line): number {
-  const word = isCjk(line.text[0] ?? "") ? "" : (/^\S+/.exec(line.text)?.[0] ?? "");
+  const word = isCjk(line.text[0] ?? "") ? "" : (/^[!-~]+/.exec(line.text)?.[0] ?? "");
   return word === "" ? line.size * 1.8 : (word.length * 0.55 + 0.6) * line.size;
 }
 
@@ -71,8 +71,9 @@ function continues(above: Line, line: Line, shape: Shape, newPage: boolean): boo
   if (!newColumn && (line.y1 - above.y1) / line.size > shape.pitch * 1.4) return false;
   const indent = line.x0 - line.columnX0 > 0.8 * line.size;
   const aboveIndent = above.x0 - above.columnX0;
+  // A line may end early so that no comma begins the next one.
   const room = above.columnX1 - above.x1;
-  const short = room > firstWordWidth(line) + 0.4 * line.size;
+  const short = room > firstWordWidth(line) + (endsSentence(above.text) ? 0.4 : 1.7) * line.size;
   if (startsStructure(line.text) && (indent || short || endsSentence(above.text))) return false;
   if (newColumn) return !indent && !short && !endsSentence(above.text);
   if (short) return false;

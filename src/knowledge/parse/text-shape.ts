@@ -27,7 +27,7 @@ export function joinLines(above: string, below: string): string {
   const first = below[0] ?? "";
   if (last === "" || first === "") return above + below;
   if (last === "-" && /[a-z]-$/.test(above) && /[a-z]/.test(first)) return above.slice(0, -1) + below;
-  return isCjk(last) || isCjk(first) || last === " " ? above + below : `${above} ${below}`;
+  return isCjk(last) || isCjk(first) || last === " " || last === "_" ? above + below : `${above} ${below}`;
 }
 
 /** Columns a terminal would need: Chinese characters count two. */
