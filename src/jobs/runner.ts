@@ -103,10 +103,9 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
       return await handler.run(context);
     })().then(
       (outcome) => settle(entry, () => {
-        store.progress(job.id, entry.progress, now(), at());
         // Coming back later is no failure: the attempt does not count.
-        if (typeof outcome === "object") store.requeue(job.id, now() + outcome.againInMs, null, at(), job.attempts - 1);
-        else store.finish(job.id, "done", null, at());
+        if (typeof outcome === "object") store.requeue(job.id, now() + outcome.againInMs, null, at(), job.attempts - 1, entry.progress);
+        else store.finish(job.id, "done", null, at(), entry.progress);
       }),
       (error: unknown) => settle(entry, () => fail(job, abort.signal, error)),
     );

@@ -70,13 +70,17 @@ export function createJobRepository(connection: Connection) {
       connection.get<{ due: number | null }>(`SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND kind IN (${kinds.map(() => "?").join(", ")})`, ...kinds)?.due ?? null,
     progress: (id: string, progress: { readonly done: number; readonly total: number | null; readonly etaSeconds: number | null }, now: number, at: string) =>
       connection.run("UPDATE jobs SET done = ?, total = ?, eta_seconds = ?, heartbeat = ?, updated_at = ? WHERE id = ?", progress.done, progress.total, progress.etaSeconds, now, at, id),
-    finish: (id: string, state: Exclude<JobState, "queued" | "running">, error: ErrorRecord | null, at: string) =>
-      connection.run("UPDATE jobs SET state = ?, error = ?, owner = NULL, eta_seconds = NULL, updated_at = ? WHERE id = ?", state, error === null ? null : JSON.stringify(error), at, id),
-    /** Back into the queue: for a fault that may pass, or to make way for others. */
-    requeue: (id: string, notBefore: number, error: ErrorRecord | null, at: string, attempts?: number) =>
+    /** With the last progress, if there was any. */
+    finish: (id: string, state: Exclude<JobState, "queued" | "running">, error: ErrorRecord | null, at: string, progress?: { readonly done: number; readonly total: number | null }) =>
       connection.run(
-        "UPDATE jobs SET state = 'queued', not_before = ?, error = ?, owner = NULL, cancel = 0, attempts = coalesce(?, attempts), updated_at = ? WHERE id = ?",
-        notBefore, error === null ? null : JSON.stringify(error), attempts ?? null, at, id,
+        "UPDATE jobs SET state = ?, error = ?, owner = NULL, eta_seconds = NULL, done = coalesce(?, done), total = coalesce(?, total), updated_at = ? WHERE id = ?",
+        state, error === null ? null : JSON.stringify(error), progress?.done ?? null, progress?.total ?? null, at, id,
+      ),
+    /** Back into the queue: for a fault that may pass, or to make way for others. */
+    requeue: (id: string, notBefore: number, error: ErrorRecord | null, at: string, attempts?: number, progress?: { readonly done: number; readonly total: number | null }) =>
+      connection.run(
+        "UPDATE jobs SET state = 'queued', not_before = ?, error = ?, owner = NULL, cancel = 0, attempts = coalesce(?, attempts), done = coalesce(?, done), total = coalesce(?, total), updated_at = ? WHERE id = ?",
+        notBefore, error === null ? null : JSON.stringify(error), attempts ?? null, progress?.done ?? null, progress?.total ?? null, at, id,
       ),
     makeDue: (kind: JobKind, at: string) => connection.run("UPDATE jobs SET not_before = 0, updated_at = ? WHERE kind = ? AND state = 'queued' AND not_before > 0", at, kind),
     requestCancel: (id: string, at: string) => connection.run("UPDATE jobs SET cancel = 1, updated_at = ? WHERE id = ? AND state IN ('queued', 'running')", at, id),

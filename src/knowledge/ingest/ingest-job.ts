@@ -10,6 +10,8 @@ import { enqueuePurge, removeSomeChunks } from "./purge-job.ts";
 import { runRecut } from "./recut-job.ts";
 import { inSlices } from "./slices.ts";
 
+const shownBytes = 200_000;
+
 type Target = { readonly version: VersionRow; readonly document: DocumentRow; readonly kb: KbRow };
 
 export function ingestJob(deps: IngestDeps): JobHandler {
@@ -21,9 +23,10 @@ async function run(deps: IngestDeps, context: JobContext): Promise<void> {
   const target = findTarget(deps, context.payload.version as number);
   if (target === null) return;
   const { version, document, kb } = target;
-  storage.documents.update(document.num, { state: "reading" });
+  // A small file is read before anybody could see this; each commit is a trip to the disk.
+  if (version.bytes > shownBytes) storage.documents.update(document.num, { state: "reading" });
   // What an attempt that was killed left behind.
-  await inSlices(storage.transaction, () => removeSomeChunks(storage, version.num), context.signal);
+  if (storage.chunks.listSome(version.num, 1).length > 0) await inSlices(storage.transaction, () => removeSomeChunks(storage, version.num), { signal: context.signal });
   const file = await deps.reader.read({
     filePath: storage.blobs.filePath(version.sha256),
     name: document.path,
@@ -32,8 +35,7 @@ async function run(deps: IngestDeps, context: JobContext): Promise<void> {
     signal: context.signal,
   });
   const members = await addMembers(deps, target, file, context.signal);
-  if (!(await writeChunks(deps, target, file, context))) return;
-  storage.transaction(() => switchVersion(deps, target, file));
+  await writeChunks(deps, target, file, context);
   removeLostMembers(deps, document, members);
 }
 
@@ -63,39 +65,39 @@ async function addMembers(deps: IngestDeps, { document, kb }: Target, file: Read
   return ids;
 }
 
-/** False: overtaken while writing. */
-async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, context: JobContext): Promise<boolean> {
+/** Text and chunks in slices; the last one also makes the version current. An overtaken version is left for the purge. */
+async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, context: JobContext): Promise<void> {
   const { storage } = deps;
   const { version, document, kb } = target;
   const { parsed, chunks, words } = file;
+  const blocksJson = JSON.stringify(parsed.blocks);
   let next = 0;
-  let overtaken = false;
-  const embedder = kb.embedder;
-  storage.transaction(() => storage.texts.write(version.num, parsed.text, JSON.stringify(parsed.blocks)));
   await inSlices(
     storage.transaction,
     () => {
-      if (next % 50 === 0 && findTarget(deps, version.num) === null) overtaken = true;
+      if (next % 50 === 0 && findTarget(deps, version.num) === null) return false;
+      if (next === 0) storage.texts.write(version.num, parsed.text, blocksJson);
       const chunk = chunks[next];
-      if (chunk === undefined || overtaken) return false;
+      if (chunk === undefined) {
+        switchVersion(deps, target, file);
+        return false;
+      }
       const text = parsed.text.slice(chunk.start, chunk.end);
       const hash = passageHash(chunk.context, text);
       const id = storage.chunks.insert({ ...chunk, kb: kb.num, document: document.num, version: version.num, text, hash, edited: false });
       const cut = words[next];
       storage.index.addChunks(kb.num, [{ chunkId: id, words: [cut?.body ?? ""], contextWords: [cut?.context ?? ""] }]);
       // The same passage was embedded before: an earlier version, another file.
-      const vector = embedder === null ? undefined : storage.vectors.find(embedder, hash);
+      const vector = kb.embedder === null ? undefined : storage.vectors.find(kb.embedder, hash);
       if (vector !== undefined) {
         storage.index.addVectors([{ chunkId: id, vector }]);
         storage.chunks.markEmbedded(id);
       }
       next++;
-      context.progress(next, chunks.length);
       return true;
     },
-    context.signal,
+    { signal: context.signal, afterSlice: () => context.progress(next, chunks.length) },
   );
-  return !overtaken;
 }
 
 /** Everything people see changes at once: new text and words in, old ones out of sight. */

@@ -4,15 +4,18 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 /** A slice stops itself after this long; its commit comes on top. */
 const sliceMs = 8;
 
+type Options = { readonly signal: AbortSignal; readonly afterSlice?: () => void };
+
 /** Calls `step` until it says that nothing is left; many calls a transaction, many transactions. */
-export async function inSlices(transaction: <T>(work: () => T) => T, step: () => boolean, signal?: AbortSignal): Promise<void> {
+export async function inSlices(transaction: <T>(work: () => T) => T, step: () => boolean, { signal, afterSlice }: Options): Promise<void> {
   for (;;) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const more = transaction(() => {
       const end = performance.now() + sliceMs;
       while (performance.now() < end) if (!step()) return false;
       return true;
     });
+    afterSlice?.();
     if (!more) return;
     await nextTurn();
   }
