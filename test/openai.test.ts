@@ -259,7 +259,7 @@ function python(): string | null {
   const requirements = new URL("./openai-python/requirements.txt", import.meta.url).pathname;
   const folder = path.join(os.tmpdir(), `starbox-openai-python-${os.userInfo().uid}`);
   const interpreter = path.join(folder, "bin", "python");
-  if (spawnSync("python3", ["-c", "import venv, sys; sys.exit(sys.version_info < (3, 9))"]).status !== 0) return null;
+  if (spawnSync("python3", ["-c", "import venv, sys; sys.exit(sys.version_info < (3, 10))"]).status !== 0) return null;
   const stamp = path.join(folder, "ready");
   if (!existsSync(stamp)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -273,7 +273,7 @@ function python(): string | null {
 test("the official Python package: the same calls", async (context) => {
   const interpreter = python();
   if (interpreter === null) {
-    process.stderr.write("skipped: python3 (3.9 or newer, with venv) is not on this machine\n");
+    process.stderr.write("skipped: python3 (3.10 or newer, with venv) is not on this machine\n");
     return context.skip("python3 with venv is not on this machine");
   }
   const script = new URL("./openai-python/check.py", import.meta.url).pathname;
