@@ -23,6 +23,7 @@ const gates: readonly Gate[] = [
   { name: "unused code", command: [process.execPath, bin("knip", "bin/knip.js"), "--no-progress", "--no-config-hints"] },
   { name: "size budget", command: [...node, "scripts/size-budget.ts"] },
   { name: "settings page", command: [...node, "scripts/env-docs.ts"] },
+  { name: "README figures", command: [...node, "scripts/readme-numbers.ts"] },
   { name: "lock file", command: [...node, "scripts/lock-honesty.ts"] },
 ];
 

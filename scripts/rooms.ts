@@ -12,7 +12,7 @@ type Cruise = {
       readonly to: string;
     }[];
   };
-  readonly modules: readonly { readonly source: string }[];
+  readonly modules: readonly { readonly source: string; readonly dependencies: readonly { readonly resolved: string }[] }[];
 };
 
 const folders = ["src", "console/src", "test", "scripts"].filter((folder) => fs.existsSync(path.join(projectRoot, folder)));
@@ -41,14 +41,25 @@ function check(): number {
   return problems.length > 0 ? 1 : 0;
 }
 
+/** Who imports whom, as found; arrows to `base` and `contracts` are left out, since nearly every room has them. */
 function writeMap(): void {
-  const picture = cruise("src", "-T", "mermaid", "--collapse", "^src/[^/]+", "--exclude", "node_modules|^node:|\\.test\\.ts$");
+  const { modules } = JSON.parse(cruise("src", "-T", "json")) as Cruise;
+  const arrows = new Set<string>();
+  const roomOf = (file: string): string | undefined => /^src\/([^/]+)\//.exec(file)?.[1];
+  for (const { source, dependencies } of modules) {
+    const from = roomOf(source);
+    if (from === undefined || source.endsWith(".test.ts")) continue;
+    for (const { resolved } of dependencies) {
+      const to = roomOf(resolved);
+      if (to !== undefined && to !== from && to !== "base" && to !== "contracts") arrows.add(`  ${from} --> ${to}`);
+    }
+  }
+  const picture = ["flowchart LR", '  every["every room"] --> contracts --> base', ...[...arrows].sort()].join("\n");
   const file = path.join(projectRoot, "docs", "map.md");
   const text = fs.readFileSync(file, "utf8");
-  const block = `<!-- rooms -->\n\`\`\`mermaid\n${picture.trim()}\n\`\`\`\n<!-- /rooms -->`;
   fs.writeFileSync(
     file,
-    text.replace(/<!-- rooms -->[\s\S]*<!-- \/rooms -->/, () => block),
+    text.replace(/<!-- rooms -->[\s\S]*<!-- \/rooms -->/, () => `<!-- rooms -->\n\`\`\`mermaid\n${picture}\n\`\`\`\n<!-- /rooms -->`),
   );
 }
 
