@@ -1,0 +1,138 @@
+/** @file The contracts over engine processes: queue, retry, cancel. What an engine cannot give truly is refused here by name. */
+import { StarboxError } from "#base";
+import type { EmbeddingModel, GenerateRequest, LanguageModel, Reranker, StreamPart } from "#contracts";
+import type { WireRequest } from "./engine/protocol.ts";
+import { type EngineProcess, retryOnce } from "./engine-process.ts";
+import type { FairQueue } from "./fair-queue.ts";
+
+const nobody = "";
+
+function refuseLogprobs(request: GenerateRequest): void {
+  if (request.logprobs === undefined) return;
+  throw new StarboxError("unsupported", "This engine cannot give true log-probabilities while it samples.", { hint: "Leave logprobs out.", zh: { message: "此引擎在采样时无法给出真实的对数概率。", hint: "请去掉 logprobs 参数。" } });
+}
+
+/** Parts as they arrive; ends or throws as the call does. */
+class PartChannel {
+  readonly #parts: StreamPart[] = [];
+  #wake: (() => void) | null = null;
+  #end: { readonly error: unknown } | "done" | null = null;
+  push(part: StreamPart): void {
+    this.#parts.push(part);
+    this.#wake?.();
+  }
+  finish(end: { readonly error: unknown } | "done"): void {
+    this.#end = end;
+    this.#wake?.();
+  }
+  async *read(): AsyncGenerator<StreamPart> {
+    for (;;) {
+      for (let part = this.#parts.shift(); part !== undefined; part = this.#parts.shift()) yield part;
+      if (this.#end === "done") return;
+      if (this.#end !== null) throw this.#end.error;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = null;
+    }
+  }
+}
+
+export class EngineLanguageModel implements LanguageModel {
+  readonly id: string;
+  readonly contextTokens: number;
+  readonly #process: EngineProcess;
+  readonly #queue: FairQueue;
+
+  constructor(options: { readonly id: string; readonly contextTokens: number; readonly process: EngineProcess; readonly queue: FairQueue }) {
+    this.id = options.id;
+    this.contextTokens = options.contextTokens;
+    this.#process = options.process;
+    this.#queue = options.queue;
+  }
+
+  async *stream(request: GenerateRequest): AsyncGenerator<StreamPart> {
+    refuseLogprobs(request);
+    const { signal, person, ...wire } = request;
+    const release = await this.#queue.enter(person ?? nobody, signal);
+    const leave = new AbortController();
+    const stop = (): void => leave.abort();
+    if (signal?.aborted === true) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+    const channel = new PartChannel();
+    let started = false;
+    const onPart = (part: StreamPart): void => {
+      if (part.type === "start" && started) return; // a retry begins again, the reader need not know
+      started = true;
+      channel.push(part);
+    };
+    // The turn ends when the engine has really stopped, not when the reader has left.
+    const work = retryOnce(() => this.#process.call<void>({ type: "generate", request: wire satisfies WireRequest }, { onPart, signal: leave.signal }))
+      .then(() => channel.finish("done"), (error: unknown) => channel.finish({ error }))
+      .finally(() => {
+        signal?.removeEventListener("abort", stop);
+        release();
+      });
+    try {
+      yield* channel.read();
+    } finally {
+      stop();
+      await work;
+    }
+  }
+
+  async countTokens(text: string): Promise<number> {
+    const [count] = await retryOnce(() => this.#process.call<readonly number[]>({ type: "count", texts: [text] }));
+    return count ?? 0;
+  }
+
+  async scoreContinuations(input: GenerateRequest["input"], continuations: readonly string[], options: { readonly person?: string; readonly signal?: AbortSignal } = {}): Promise<readonly { readonly logprob: number; readonly tokens: number }[]> {
+    const release = await this.#queue.enter(options.person ?? nobody, options.signal);
+    try {
+      return await retryOnce(() => this.#process.call({ type: "score", input, continuations }, { signal: options.signal }));
+    } finally {
+      release();
+    }
+  }
+}
+
+/** Questions people wait for and passages read in at night go to different processes, so that the one never waits for the other. */
+export class EngineEmbeddingModel implements EmbeddingModel {
+  readonly id: string;
+  readonly dimensions: number;
+  readonly maxTokens: number;
+  readonly #now: EngineProcess;
+  readonly #bulk: EngineProcess;
+
+  constructor(options: { readonly id: string; readonly dimensions: number; readonly maxTokens: number; readonly now: EngineProcess; readonly bulk: EngineProcess }) {
+    this.id = options.id;
+    this.dimensions = options.dimensions;
+    this.maxTokens = options.maxTokens;
+    this.#now = options.now;
+    this.#bulk = options.bulk;
+  }
+
+  async embed(texts: readonly string[], options: { readonly kind: "query" | "passage"; readonly person?: string; readonly signal?: AbortSignal; readonly urgent?: boolean }): Promise<readonly Float32Array[]> {
+    if (texts.length === 0) return [];
+    const urgent = options.urgent ?? options.kind === "query";
+    const engine = urgent ? this.#now : this.#bulk;
+    const { vectors } = await retryOnce(() => engine.call<{ vectors: Float32Array[] }>({ type: "embed", texts, kind: options.kind }, { signal: options.signal }));
+    return vectors;
+  }
+
+  async countTokens(texts: readonly string[]): Promise<readonly number[]> {
+    return retryOnce(() => this.#now.call<readonly number[]>({ type: "count", texts }));
+  }
+}
+
+export class EngineReranker implements Reranker {
+  readonly id: string;
+  readonly #process: EngineProcess;
+  constructor(options: { readonly id: string; readonly process: EngineProcess }) {
+    this.id = options.id;
+    this.#process = options.process;
+  }
+  async rerank(query: string, passages: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<readonly number[]> {
+    return retryOnce(() => this.#process.call<readonly number[]>({ type: "rank", query, passages }, { signal: options.signal }));
+  }
+}

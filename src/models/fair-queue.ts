@@ -1,0 +1,96 @@
+/** @file Who works next on an engine: one request a person in turn, a limit on how many may wait, an honest guess of how long. Knows no engine. */
+import { StarboxError } from "#base";
+
+type Waiter = { readonly person: string; readonly start: (release: () => void) => void };
+
+export class FairQueue {
+  readonly #slots: number;
+  readonly #limit: number;
+  readonly #now: () => number;
+  readonly #lines = new Map<string, Waiter[]>(); // in order of turns: who was served goes to the back
+  #running = 0;
+  #meanMs = 5_000; // until the first requests have been measured
+
+  constructor(options: { readonly slots: number; readonly limit: number; readonly now?: () => number }) {
+    this.#slots = options.slots;
+    this.#limit = options.limit;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+  get waiting(): number {
+    let count = 0;
+    for (const line of this.#lines.values()) count += line.length;
+    return count;
+  }
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Seconds until a request that came now would begin. */
+  estimateSeconds(): number {
+    return Math.max(1, Math.ceil((((this.waiting + 1) / this.#slots) * this.#meanMs) / 1000));
+  }
+
+  /** Resolves with the function that ends the turn. Throws `busy` when too many wait, `cancelled` when the signal fires first. */
+  async enter(person: string, signal?: AbortSignal): Promise<() => void> {
+    if (signal?.aborted === true) throw cancelled();
+    if (this.#running < this.#slots) return this.#begin();
+    if (this.waiting >= this.#limit) {
+      const retryAfterSeconds = this.estimateSeconds();
+      throw new StarboxError("busy", `${this.waiting} requests are waiting for this model, the most it accepts.`, {
+        hint: `Try again in about ${retryAfterSeconds} s.`, retryAfterSeconds, details: { waiting: this.waiting, limit: this.#limit },
+        zh: { message: `已有 ${this.waiting} 个请求在等待该模型，已达上限。`, hint: `请约 ${retryAfterSeconds} 秒后再试。` },
+      });
+    }
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        person,
+        start: (release) => {
+          signal?.removeEventListener("abort", leave);
+          resolve(release);
+        },
+      };
+      const leave = (): void => {
+        const line = this.#lines.get(person) ?? [];
+        const rest = line.filter((other) => other !== waiter);
+        if (rest.length === 0) this.#lines.delete(person);
+        else this.#lines.set(person, rest);
+        reject(cancelled());
+      };
+      signal?.addEventListener("abort", leave, { once: true });
+      const line = this.#lines.get(person);
+      if (line === undefined) this.#lines.set(person, [waiter]);
+      else line.push(waiter);
+    });
+  }
+
+  #begin(): () => void {
+    this.#running++;
+    const began = this.#now();
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      this.#running--;
+      this.#meanMs = 0.8 * this.#meanMs + 0.2 * (this.#now() - began);
+      this.#next();
+    };
+  }
+
+  #next(): void {
+    if (this.#running >= this.#slots) return;
+    const [person, line] = this.#lines.entries().next().value ?? [];
+    if (person === undefined || line === undefined) return;
+    const waiter = line.shift();
+    this.#lines.delete(person);
+    if (line.length > 0) this.#lines.set(person, line); // behind everybody else
+    waiter?.start(this.#begin());
+  }
+}
+
+function cancelled(): StarboxError {
+  return new StarboxError("cancelled", "The request was cancelled while it waited.", { zh: { message: "请求在排队时被取消。" } });
+}
