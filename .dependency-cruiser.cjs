@@ -9,7 +9,7 @@ const allowed = {
   jobs: ["base", "contracts", "storage"], // the queue is a table
   models: ["base", "contracts", "formats"],
   knowledge: ["base", "contracts", "formats", "storage"], // storage: types only, app hands the thing in
-  assistants: ["base", "contracts", "storage"], // chats and lineage are rows
+  assistants: ["base", "contracts", "storage"], // storage: types only
   platform: ["base", "contracts"],
   server: ["base", "contracts"],
   client: ["base", "contracts"],
@@ -37,6 +37,13 @@ module.exports = {
       severity: "error",
       from: { path: "^src/", pathNot: `^src/(${Object.keys(allowed).join("|")})/` },
       to: {},
+    },
+    {
+      name: "storage-is-handed-in",
+      comment: "These rooms know storage's types only; app hands them the thing.",
+      severity: "error",
+      from: { path: "^src/(knowledge|assistants)/", pathNot: tests },
+      to: { path: "^src/storage/", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "use-the-door",
