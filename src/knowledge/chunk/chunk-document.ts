@@ -6,6 +6,8 @@ import { splitSentences } from "./sentences.ts";
 /** Characters a chunk aims at, and how long one paragraph or article may be and still stay whole. */
 const target = 600;
 const whole = 700;
+/** Rows of a table share a chunk up to this size: each is a fact of its own. */
+const rowTarget = 400;
 /** Numbered items shorter than this share a chunk. */
 const smallItem = 200;
 
@@ -88,7 +90,9 @@ class UnitBuilder {
   heading(piece: Piece, level: number): void {
     this.#open = null;
     while (this.#headings.length > 0 && (this.#headings.at(-1)?.level ?? 0) >= level) this.#headings.pop();
-    this.#headings.push({ level, text: piece.text.replace(/\s+/g, " ").slice(0, 120) });
+    // "总 则" is "总则" set wide.
+    const text = piece.text.replace(/\s+/g, " ").replace(/(?<=^|\s)([\u4e00-\u9fff]) ([\u4e00-\u9fff])$/, "$1$2").slice(0, 120);
+    this.#headings.push({ level, text });
     this.#bare.push(piece);
   }
 
@@ -214,10 +218,11 @@ function packUnit(unit: Unit, text: string): Draft[] {
   const together = unit.kind === "article" || unit.kind === "item" || unit.kind === "question" || unit.kind === "record";
   if (together && last.end - first.start <= whole) return [{ ...draftOf(first), end: last.end }];
   const drafts: Draft[] = [];
+  const limit = unit.kind === "rows" ? rowTarget : target;
   let open: Draft | null = null;
   for (const paragraph of paragraphs) {
     const length = paragraph.end - paragraph.start;
-    if (open !== null && paragraph.end - open.start <= target) {
+    if (open !== null && paragraph.end - open.start <= limit) {
       open.end = paragraph.end;
       continue;
     }

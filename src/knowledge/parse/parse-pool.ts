@@ -177,7 +177,7 @@ class Pool implements ParsePool {
     const job = this.#free(worker);
     worker.child.unref();
     worker.child.channel?.unref();
-    const fat = reply.ok && reply.heapBytes > (this.#limits.memoryMb / 2) * 2 ** 20;
+    const fat = reply.ok && reply.heapBytes > this.#limits.memoryMb * 0.75 * 2 ** 20;
     if (++worker.done >= filesPerProcess || fat) void this.#stop(worker, "abort");
     if (reply.ok) job?.resolve({ parsed: reply.parsed, chunks: reply.chunks, words: reply.words });
     else job?.reject(fromErrorRecord(reply.error));

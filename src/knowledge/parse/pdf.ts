@@ -19,7 +19,7 @@ function dropHeadersAndFooters(pages: readonly Page[]): void {
   const seen = new Map<string, number>();
   const edge = (page: Page): Line[] => page.lines.filter((line) => line.y1 < page.height * 0.13 || line.y0 > page.height * 0.87);
   for (const page of pages) for (const key of new Set(edge(page).map(fingerprint))) seen.set(key, (seen.get(key) ?? 0) + 1);
-  const often = Math.max(3, Math.min(5, pages.length * 0.3));
+  const often = Math.max(2, Math.min(5, pages.length * 0.3));
   for (const page of pages) {
     const edges = new Set(edge(page));
     page.lines = page.lines.filter((line) => {

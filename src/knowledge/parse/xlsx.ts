@@ -155,7 +155,8 @@ function findHeader(rows: readonly Row[]): number {
 const questionColumn = /^(?:问题|问|提问|question|instruction|prompt|q)$/i;
 
 function writeSheet(name: string, index: number, rows: readonly Row[], builder: DocumentBuilder): void {
-  builder.add("heading", name, { page: index, level: 1 });
+  // Below the title, which is the file's.
+  builder.add("heading", name, { page: index, level: 2 });
   const headerAt = findHeader(rows);
   const header = headerAt < 0 ? null : (rows[headerAt]?.cells ?? null);
   const kind = header?.some((cell) => questionColumn.test(cell.trim())) === true ? "record" : "table-row";
