@@ -4,95 +4,9 @@ import os from "node:os";
 import path from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { StarboxError } from "#base";
-import type { AnswerPart, Citation, GenerateRequest, KnowledgeBaseInfo, StreamPart } from "#contracts";
 import { createServer, type HttpServer } from "#server";
-import { scriptedModel, scriptedServices, silentLogger, temporaryPlatform, testSettings } from "./scripted-services.ts";
-
-const usage = { promptTokens: 5, completionTokens: 2, cachedTokens: 1 };
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** What the double says depends on the last message, so that one server serves every case, in both languages. */
-async function* play(request: GenerateRequest): AsyncIterable<StreamPart> {
-  if (request.logprobs !== undefined) throw new StarboxError("unsupported", "This engine has no true log-probabilities.", { details: { param: "logprobs" } });
-  const last = "messages" in request.input ? (request.input.messages.at(-1)?.content ?? "") : request.input.prompt;
-  if (last === "busy") throw new StarboxError("busy", "Too many requests wait.", { retryAfterSeconds: 7 });
-  if (last === "long") throw new StarboxError("context_too_long", "5000 tokens do not fit into 4096.");
-  yield { type: "start" };
-  const wanted = request.toolChoice === "required" || typeof request.toolChoice === "object" || (last.includes("weather") && request.toolChoice !== "none");
-  if (request.tools !== undefined && wanted) {
-    yield { type: "tool-call", call: { id: "call_1", name: request.tools[0]?.name ?? "", arguments: '{"city":"北京"}' } };
-    yield { type: "finish", reason: "tool-calls", usage };
-    return;
-  }
-  if (request.jsonSchema !== undefined) {
-    yield { type: "text-delta", text: '{"answer":' };
-    yield { type: "text-delta", text: "42}" };
-    yield { type: "finish", reason: "stop", usage };
-    return;
-  }
-  if (last === "forever") {
-    for (let i = 0; request.signal?.aborted !== true; i++) {
-      yield { type: "text-delta", text: `${i} ` };
-      await sleep(10);
-    }
-    throw new StarboxError("cancelled", "The client left.");
-  }
-  yield { type: "text-delta", text: "你好" };
-  if (last === "break") {
-    await sleep(20);
-    throw new StarboxError("engine_crashed", "The engine died.", { hint: "Try again." });
-  }
-  yield { type: "text-delta", text: "，世界" };
-  yield { type: "finish", reason: request.maxTokens === 2 ? "length" : "stop", usage };
-}
-
-const model = scriptedModel("tiny", play);
-const at = "2026-01-01T00:00:00.000Z";
-const base: KnowledgeBaseInfo = { id: "kb_1", name: "法规", description: "", embedder: null, documents: 1, chunks: 2, pending: 0, failed: 0, embedded: 0, etaSeconds: null, sizeBytes: 10, createdAt: at, updatedAt: at };
-const citation: Citation = { marker: 1, kbId: "kb_1", documentId: "doc_1", versionId: "v_1", document: "劳动合同法.pdf", title: "劳动合同法", page: 3, start: 10, end: 25, quote: "试用期最长不得超过六个月。", edition: null };
-const asked: { kbs: readonly string[]; model: string | undefined }[] = [];
-
-const services = scriptedServices({
-  models: {
-    list: async () => [
-      { id: "tiny", kind: "language", state: "ready", sizeBytes: 1, sha256: null, memoryBytes: null, sources: [], engine: "e", licence: "MIT", languages: [], quantisation: null, contextTokens: 1, isDefault: true },
-      { id: "later", kind: "language", state: "pulling", sizeBytes: 1, sha256: null, memoryBytes: null, sources: [], engine: "e", licence: "MIT", languages: [], quantisation: null, contextTokens: 1, isDefault: false },
-    ],
-    languageModel: async (id) => {
-      if (id === "tiny") return model;
-      if (id === "later") throw new StarboxError("model_not_ready", "later is still being pulled.");
-      throw new StarboxError("model_not_found", `No model "${id}".`, { hint: "GET /v1/models lists them." });
-    },
-    embeddingModel: async (id) => {
-      if (id !== "tiny-embed") throw new StarboxError("model_not_found", `No model "${id}".`);
-      return {
-        id: "tiny-embed", dimensions: 3, maxTokens: 10,
-        embed: async (texts, { kind }) => texts.map((text) => Float32Array.from([text.length, kind === "query" ? 1 : 0, 0.1])),
-        countTokens: async (texts) => texts.map((text) => text.length),
-      };
-    },
-  },
-  knowledge: {
-    listBases: async () => [base],
-    readBase: async (_, name) => {
-      if (name !== "法规") throw new StarboxError("kb_not_found", `No knowledge base "${name}".`);
-      return base;
-    },
-  },
-  answers: {
-    async *answer(_, request): AsyncIterable<AnswerPart> {
-      asked.push({ kbs: request.kbs, model: request.model });
-      yield { type: "retrieved", query: "q", hits: [] };
-      yield { type: "text-delta", text: "六个月 [1]。" };
-      yield { type: "citation", citation };
-      yield {
-        type: "finish",
-        answer: { question: "q", query: "q", text: "六个月 [1]。", refused: false, citations: [citation], origin: "extracted", confidence: 0.9, usage: { promptTokens: 9, completionTokens: 4 }, ms: { retrieve: 1, firstToken: 2, total: 3 }, lineage: { model: null, adapter: null, promptVersion: "1", passages: [] } },
-      };
-    },
-  },
-});
+import { asked, model, services, sleep } from "./openai-services.ts";
+import { silentLogger, temporaryPlatform, testSettings } from "./scripted-services.ts";
 
 const { platform, close } = temporaryPlatform();
 let server: HttpServer;
@@ -113,8 +27,21 @@ afterAll(async () => {
 const ask = (content: string) => ({ model: "tiny", messages: [{ role: "user" as const, content }] });
 
 test("a completion, whole", async () => {
-  const done = await openai.chat.completions.create({ ...ask("hi"), temperature: 0, seed: 3, top_p: 0.5, stop: ["x"], max_completion_tokens: 9, unknown_parameter: true } as OpenAI.ChatCompletionCreateParamsNonStreaming);
-  expect(done).toMatchObject({ object: "chat.completion", model: "tiny", choices: [{ index: 0, message: { role: "assistant", content: "你好，世界", refusal: null }, logprobs: null, finish_reason: "stop" }], usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7, prompt_tokens_details: { cached_tokens: 1 } } });
+  const done = await openai.chat.completions.create({
+    ...ask("hi"),
+    temperature: 0,
+    seed: 3,
+    top_p: 0.5,
+    stop: ["x"],
+    max_completion_tokens: 9,
+    unknown_parameter: true,
+  } as OpenAI.ChatCompletionCreateParamsNonStreaming);
+  expect(done).toMatchObject({
+    object: "chat.completion",
+    model: "tiny",
+    choices: [{ index: 0, message: { role: "assistant", content: "你好，世界", refusal: null }, logprobs: null, finish_reason: "stop" }],
+    usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7, prompt_tokens_details: { cached_tokens: 1 } },
+  });
   expect(done.id).toMatch(/^chatcmpl-/);
   expect(model.requests.at(-1)).toMatchObject({ temperature: 0, seed: 3, topP: 0.5, stop: ["x"], maxTokens: 9 });
   expect((await openai.chat.completions.create({ ...ask("hi"), max_tokens: 2 })).choices[0]?.finish_reason).toBe("length");
@@ -135,24 +62,46 @@ test("a completion, streamed, with and without usage", async () => {
   expect(final.choices[0]?.message.content).toBe("你好，世界");
 });
 
-const tools: OpenAI.ChatCompletionTool[] = [{ type: "function", function: { name: "get_weather", description: "d", parameters: { type: "object", properties: { city: { type: "string" } } } } }];
+const tools: OpenAI.ChatCompletionTool[] = [
+  { type: "function", function: { name: "get_weather", description: "d", parameters: { type: "object", properties: { city: { type: "string" } } } } },
+];
 
 test("tools, whole and streamed, and their results sent back", async () => {
   const done = await openai.chat.completions.create({ ...ask("weather?"), tools, tool_choice: "auto" });
-  expect(done.choices[0]).toMatchObject({ finish_reason: "tool_calls", message: { content: null, tool_calls: [{ id: "call_1", type: "function", function: { name: "get_weather", arguments: '{"city":"北京"}' } }] } });
-  const streamed = await openai.chat.completions.stream({ ...ask("x"), tools, tool_choice: { type: "function", function: { name: "get_weather" } } }).finalChatCompletion();
+  expect(done.choices[0]).toMatchObject({
+    finish_reason: "tool_calls",
+    message: { content: null, tool_calls: [{ id: "call_1", type: "function", function: { name: "get_weather", arguments: '{"city":"北京"}' } }] },
+  });
+  const streamed = await openai.chat.completions
+    .stream({ ...ask("x"), tools, tool_choice: { type: "function", function: { name: "get_weather" } } })
+    .finalChatCompletion();
   expect(streamed.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { name: "get_weather", arguments: '{"city":"北京"}' } });
   expect(model.requests.at(-1)).toMatchObject({ toolChoice: { name: "get_weather" }, tools: [{ name: "get_weather", description: "d" }] });
   const call = done.choices[0]?.message;
   if (call === undefined) throw new Error("no message");
-  await openai.chat.completions.create({ model: "tiny", tools, messages: [{ role: "user", content: "weather?" }, call, { role: "tool", tool_call_id: "call_1", content: "sunny" }] });
-  expect(model.requests.at(-1)?.input).toEqual({ messages: [{ role: "user", content: "weather?" }, { role: "assistant", content: "", toolCalls: [{ id: "call_1", name: "get_weather", arguments: '{"city":"北京"}' }] }, { role: "tool", content: "sunny", toolCallId: "call_1" }] });
-  await expect(openai.chat.completions.create({ ...ask("x"), tools, tool_choice: { type: "function", function: { name: "other" } } })).rejects.toMatchObject({ status: 400, param: "tool_choice" });
+  await openai.chat.completions.create({
+    model: "tiny",
+    tools,
+    messages: [{ role: "user", content: "weather?" }, call, { role: "tool", tool_call_id: "call_1", content: "sunny" }],
+  });
+  expect(model.requests.at(-1)?.input).toEqual({
+    messages: [
+      { role: "user", content: "weather?" },
+      { role: "assistant", content: "", toolCalls: [{ id: "call_1", name: "get_weather", arguments: '{"city":"北京"}' }] },
+      { role: "tool", content: "sunny", toolCallId: "call_1" },
+    ],
+  });
+  await expect(
+    openai.chat.completions.create({ ...ask("x"), tools, tool_choice: { type: "function", function: { name: "other" } } }),
+  ).rejects.toMatchObject({ status: 400, param: "tool_choice" });
 });
 
 test("JSON, any and of a shape", async () => {
   const schema = { type: "object", properties: { answer: { type: "integer" } }, required: ["answer"] };
-  const done = await openai.chat.completions.create({ ...ask("x"), response_format: { type: "json_schema", json_schema: { name: "n", schema, strict: true } } });
+  const done = await openai.chat.completions.create({
+    ...ask("x"),
+    response_format: { type: "json_schema", json_schema: { name: "n", schema, strict: true } },
+  });
   expect(JSON.parse(done.choices[0]?.message.content ?? "")).toEqual({ answer: 42 });
   expect(model.requests.at(-1)?.jsonSchema).toEqual(schema);
   await openai.chat.completions.create({ ...ask("x"), response_format: { type: "json_object" } });
@@ -160,18 +109,51 @@ test("JSON, any and of a shape", async () => {
 });
 
 test("content parts of text are joined; pictures are refused by name", async () => {
-  await openai.chat.completions.create({ model: "tiny", messages: [{ role: "developer", content: "d" }, { role: "user", content: [{ type: "text", text: "a" }, { type: "text", text: "b" }] }] });
-  expect(model.requests.at(-1)?.input).toEqual({ messages: [{ role: "system", content: "d" }, { role: "user", content: "ab" }] });
-  await expect(openai.chat.completions.create({ model: "tiny", messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }] })).rejects.toMatchObject({ status: 400, code: "unsupported", param: "messages.0.content" });
+  await openai.chat.completions.create({
+    model: "tiny",
+    messages: [
+      { role: "developer", content: "d" },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "a" },
+          { type: "text", text: "b" },
+        ],
+      },
+    ],
+  });
+  expect(model.requests.at(-1)?.input).toEqual({
+    messages: [
+      { role: "system", content: "d" },
+      { role: "user", content: "ab" },
+    ],
+  });
+  await expect(
+    openai.chat.completions.create({ model: "tiny", messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }] }),
+  ).rejects.toMatchObject({ status: 400, code: "unsupported", param: "messages.0.content" });
 });
 
 test("errors have OpenAI's shape, class, status and way out", async () => {
-  await expect(new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "sb-wrong", maxRetries: 0 }).chat.completions.create(ask("hi"))).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
+  await expect(
+    new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "sb-wrong", maxRetries: 0 }).chat.completions.create(ask("hi")),
+  ).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
   await expect(openai.chat.completions.create({ ...ask("hi"), model: "none" })).rejects.toBeInstanceOf(OpenAI.NotFoundError);
-  await expect(openai.chat.completions.create({ ...ask("hi"), model: "none" })).rejects.toMatchObject({ code: "model_not_found", type: "invalid_request_error", message: expect.stringContaining("GET /v1/models") });
-  await expect(openai.chat.completions.create({ ...ask("hi"), model: "later" })).rejects.toMatchObject({ status: 503, code: "model_not_ready", type: "server_error" });
+  await expect(openai.chat.completions.create({ ...ask("hi"), model: "none" })).rejects.toMatchObject({
+    code: "model_not_found",
+    type: "invalid_request_error",
+    message: expect.stringContaining("GET /v1/models"),
+  });
+  await expect(openai.chat.completions.create({ ...ask("hi"), model: "later" })).rejects.toMatchObject({
+    status: 503,
+    code: "model_not_ready",
+    type: "server_error",
+  });
   await expect(openai.chat.completions.create({ ...ask("hi"), n: 2 })).rejects.toMatchObject({ status: 400, param: "n", code: "unsupported" });
-  await expect(openai.chat.completions.create({ ...ask("hi"), logprobs: true })).rejects.toMatchObject({ status: 400, param: "logprobs", code: "unsupported" });
+  await expect(openai.chat.completions.create({ ...ask("hi"), logprobs: true })).rejects.toMatchObject({
+    status: 400,
+    param: "logprobs",
+    code: "unsupported",
+  });
   await expect(openai.chat.completions.create({ ...ask("hi"), temperature: 7 })).rejects.toMatchObject({ status: 400, param: "temperature" });
   await expect(openai.chat.completions.create({ model: "tiny", messages: [] })).rejects.toMatchObject({ status: 400, param: "messages" });
   await expect(openai.chat.completions.create(ask("long"))).rejects.toMatchObject({ status: 400, code: "context_length_exceeded" });
@@ -180,8 +162,15 @@ test("errors have OpenAI's shape, class, status and way out", async () => {
     expect(busy).toBeInstanceOf(OpenAI.RateLimitError);
     expect((busy as InstanceType<typeof OpenAI.RateLimitError>).headers?.get("retry-after")).toBe("7");
   }
-  const broken = await fetch(`${server.url}/v1/chat/completions`, { method: "POST", headers: { authorization: `Bearer ${key}`, "content-type": "application/json" }, body: "{" });
-  expect([broken.status, Object.keys(((await broken.json()) as { error: object }).error).sort()]).toEqual([400, ["code", "message", "param", "type"]]);
+  const broken = await fetch(`${server.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: "{",
+  });
+  expect([broken.status, Object.keys(((await broken.json()) as { error: object }).error).sort()]).toEqual([
+    400,
+    ["code", "message", "param", "type"],
+  ]);
   const nowhere = await fetch(`${server.url}/v1/nothing`, { headers: { authorization: `Bearer ${key}` } });
   expect([nowhere.status, ((await nowhere.json()) as { error: { type: string } }).error.type]).toEqual([404, "invalid_request_error"]);
 });
@@ -212,10 +201,17 @@ test("a client that leaves stops the model, streaming or not", async () => {
 
 test("plain completions: one prompt, several, streamed", async () => {
   const one = await openai.completions.create({ model: "tiny", prompt: "Once" });
-  expect(one).toMatchObject({ object: "text_completion", choices: [{ text: "你好，世界", index: 0, finish_reason: "stop", logprobs: null }], usage: { total_tokens: 7 } });
+  expect(one).toMatchObject({
+    object: "text_completion",
+    choices: [{ text: "你好，世界", index: 0, finish_reason: "stop", logprobs: null }],
+    usage: { total_tokens: 7 },
+  });
   expect(model.requests.at(-1)).toMatchObject({ input: { prompt: "Once" }, maxTokens: 16 });
   const two = await openai.completions.create({ model: "tiny", prompt: ["a", "b"], max_tokens: 2 });
-  expect(two.choices.map((choice) => [choice.index, choice.finish_reason])).toEqual([[0, "length"], [1, "length"]]);
+  expect(two.choices.map((choice) => [choice.index, choice.finish_reason])).toEqual([
+    [0, "length"],
+    [1, "length"],
+  ]);
   let text = "";
   for await (const chunk of await openai.completions.create({ model: "tiny", prompt: "Once", stream: true })) text += chunk.choices[0]?.text ?? "";
   expect(text).toBe("你好，世界");
@@ -226,9 +222,16 @@ test("embeddings: base64 (the package's default) and floats agree; prefixes are 
   const one = await openai.embeddings.create({ model: "tiny-embed", input: "abcd" });
   const floats = await openai.embeddings.create({ model: "tiny-embed", input: ["abcd", "query: abcd", "passage: abcd"], encoding_format: "float" });
   expect(one.data[0]?.embedding).toEqual(floats.data[0]?.embedding);
-  expect(floats.data.map((row) => row.embedding.slice(0, 2))).toEqual([[4, 1], [4, 1], [4, 0]]);
+  expect(floats.data.map((row) => row.embedding.slice(0, 2))).toEqual([
+    [4, 1],
+    [4, 1],
+    [4, 0],
+  ]);
   expect(floats).toMatchObject({ object: "list", model: "tiny-embed", usage: { prompt_tokens: 12, total_tokens: 12 } });
-  await expect(openai.embeddings.create({ model: "tiny-embed", input: "a", dimensions: 256 })).rejects.toMatchObject({ status: 400, param: "dimensions" });
+  await expect(openai.embeddings.create({ model: "tiny-embed", input: "a", dimensions: 256 })).rejects.toMatchObject({
+    status: 400,
+    param: "dimensions",
+  });
   await expect(openai.embeddings.create({ model: "tiny-embed", input: "" })).rejects.toMatchObject({ status: 400, param: "input" });
   await expect(openai.embeddings.create({ model: "tiny", input: "a" })).rejects.toMatchObject({ status: 404 });
 });
@@ -241,17 +244,34 @@ test("models: those that answer now, and knowledge bases", async () => {
 });
 
 test("a knowledge base: citations as annotations, whole and streamed", async () => {
-  const flat = { type: "document_citation", marker: 1, document: "劳动合同法.pdf", page: 3, start: 10, end: 25, quote: "试用期最长不得超过六个月。", document_id: "doc_1" };
+  const flat = {
+    type: "document_citation",
+    marker: 1,
+    document: "劳动合同法.pdf",
+    page: 3,
+    start: 10,
+    end: 25,
+    quote: "试用期最长不得超过六个月。",
+    document_id: "doc_1",
+  };
   const done = await openai.chat.completions.create({ ...ask("试用期最长多久？"), model: "kb:法规" });
   expect(done.choices[0]?.message).toMatchObject({ content: "六个月 [1]。", annotations: [flat] });
   expect(done).toMatchObject({ model: "kb:法规", usage: { total_tokens: 13 }, starbox: { refused: false, origin: "extracted" } });
   const beside = { ...ask("试用期最长多久？"), knowledge_bases: ["法规"], stream: true } as OpenAI.ChatCompletionCreateParamsStreaming;
   const annotations: unknown[] = [];
-  for await (const chunk of await openai.chat.completions.create(beside)) annotations.push(...((chunk.choices[0]?.delta as { annotations?: unknown[] } | undefined)?.annotations ?? []));
+  for await (const chunk of await openai.chat.completions.create(beside))
+    annotations.push(...((chunk.choices[0]?.delta as { annotations?: unknown[] } | undefined)?.annotations ?? []));
   expect(annotations).toMatchObject([flat]);
-  expect(asked).toEqual([{ kbs: ["kb_1"], model: undefined }, { kbs: ["kb_1"], model: "tiny" }]);
+  expect(asked).toEqual([
+    { kbs: ["kb_1"], model: undefined },
+    { kbs: ["kb_1"], model: "tiny" },
+  ]);
   await expect(openai.chat.completions.create({ ...ask("x"), model: "kb:没有" })).rejects.toMatchObject({ status: 404, code: "kb_not_found" });
-  await expect(openai.chat.completions.create({ ...ask("x"), model: "kb:法规", tools })).rejects.toMatchObject({ status: 400, code: "unsupported", param: "tools" });
+  await expect(openai.chat.completions.create({ ...ask("x"), model: "kb:法规", tools })).rejects.toMatchObject({
+    status: 400,
+    code: "unsupported",
+    param: "tools",
+  });
 });
 
 /** A virtual environment with the pinned package, made once and kept outside the project. */
@@ -264,7 +284,9 @@ function python(): string | null {
   if (!existsSync(stamp)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     execFileSync("python3", ["-m", "venv", folder], { stdio: "ignore" });
-    execFileSync(interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(interpreter, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     writeFileSync(stamp, "");
   }
   return interpreter;
@@ -280,7 +302,12 @@ test("the official Python package: the same calls", async (context) => {
   const before = model.aborted;
   const { execFile } = await import("node:child_process");
   const output = await new Promise<string>((resolve) => {
-    execFile(interpreter, [script], { env: { PATH: process.env.PATH ?? "", OPENAI_BASE_URL: `${server.url}/v1`, OPENAI_API_KEY: key, PYTHONIOENCODING: "utf-8" }, timeout: 60_000 }, (error, stdout, stderr) => resolve(error === null ? stdout : `${stdout}\n${stderr}\n${error.message}`));
+    execFile(
+      interpreter,
+      [script],
+      { env: { PATH: process.env.PATH ?? "", OPENAI_BASE_URL: `${server.url}/v1`, OPENAI_API_KEY: key, PYTHONIOENCODING: "utf-8" }, timeout: 60_000 },
+      (error, stdout, stderr) => resolve(error === null ? stdout : `${stdout}\n${stderr}\n${error.message}`),
+    );
   });
   expect(output.trim().split("\n").at(-1)).toBe("all 9 passed");
   await expect.poll(() => model.aborted).toBe(before + 1);

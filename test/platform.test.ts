@@ -12,7 +12,14 @@ let platform: Platform;
 let nowMs: number;
 let storage: Storage;
 
-const from = (more: Partial<Credentials> = {}): Credentials => ({ authorization: null, cookie: null, address: "127.0.0.1", loopback: true, userAgent: null, ...more });
+const from = (more: Partial<Credentials> = {}): Credentials => ({
+  authorization: null,
+  cookie: null,
+  address: "127.0.0.1",
+  loopback: true,
+  userAgent: null,
+  ...more,
+});
 const operator: Actor = { personId: null, name: "operator", role: "operator" };
 const ada = { name: "Ada", email: "Ada@example.org", password: "a long password" };
 const start = (): Platform => createPlatform({ store: storage.people, settings: { data: folder, trustedOrigins: [] }, now: () => nowMs });
@@ -63,7 +70,9 @@ test("a session works over plain HTTP, ends with sign-out, and a new password en
 test("ten wrong passwords close the door for the address, and for the account from everywhere", async () => {
   await platform.setUp({ ...ada, code: platform.setupCode() ?? "" }, from());
   for (let i = 0; i < 10; i++) await platform.signIn({ ...ada, password: "wrong" }, from({ address: "10.0.0.9" })).catch(() => undefined);
-  await expect(platform.signIn({ email: "x@example.org", password: "wrong" }, from({ address: "10.0.0.9" }))).rejects.toSatisfy((error) => code(error) === "busy");
+  await expect(platform.signIn({ email: "x@example.org", password: "wrong" }, from({ address: "10.0.0.9" }))).rejects.toSatisfy(
+    (error) => code(error) === "busy",
+  );
   await expect(platform.signIn(ada, from({ address: "10.0.0.10" }))).rejects.toMatchObject({ retryAfterSeconds: expect.any(Number) });
   nowMs += 16 * 60_000;
   await platform.signIn(ada, from({ address: "10.0.0.10" }));

@@ -15,16 +15,19 @@ export type ScriptedServices = Services & { readonly calls: { readonly name: str
 export function scriptedServices(script: Script): ScriptedServices {
   const calls: ScriptedServices["calls"] = [];
   const room = (name: Room): unknown =>
-    new Proxy({}, {
-      get: (_, key) => {
-        const scripted = (script[name] as Record<string, unknown> | undefined)?.[String(key)];
-        if (typeof scripted !== "function") throw new Error(`${name}.${String(key)} was called and is not in the script`);
-        return (...args: unknown[]) => {
-          calls.push({ name: `${name}.${String(key)}`, args });
-          return scripted(...args) as unknown;
-        };
+    new Proxy(
+      {},
+      {
+        get: (_, key) => {
+          const scripted = (script[name] as Record<string, unknown> | undefined)?.[String(key)];
+          if (typeof scripted !== "function") throw new Error(`${name}.${String(key)} was called and is not in the script`);
+          return (...args: unknown[]) => {
+            calls.push({ name: `${name}.${String(key)}`, args });
+            return scripted(...args) as unknown;
+          };
+        },
       },
-    });
+    );
   const rooms = Object.fromEntries((["knowledge", "answers", "chats", "models", "system"] as const).map((name) => [name, room(name)]));
   return { ...(rooms as unknown as Services), calls };
 }
@@ -45,7 +48,10 @@ export function temporaryPlatform(): { readonly platform: Platform; readonly fol
 }
 
 /** Plays its parts one by one; stops when the request is aborted and says so in `aborted`. */
-export function scriptedModel(id: string, play: (request: Parameters<LanguageModel["stream"]>[0]) => AsyncIterable<StreamPart>): LanguageModel & { aborted: number; requests: Parameters<LanguageModel["stream"]>[0][] } {
+export function scriptedModel(
+  id: string,
+  play: (request: Parameters<LanguageModel["stream"]>[0]) => AsyncIterable<StreamPart>,
+): LanguageModel & { aborted: number; requests: Parameters<LanguageModel["stream"]>[0][] } {
   const model = {
     id,
     contextTokens: 4096,

@@ -5,6 +5,8 @@ export type Attempts = {
   /** Throws `busy` while the key has used up its tries. */
   check(key: string): void;
   failed(key: string): void;
+  /** Takes back the newest failure: the try turned out well. */
+  forgiven(key: string): void;
   cleared(key: string): void;
 };
 
@@ -31,6 +33,7 @@ export function createAttempts(limit: number, windowMs: number, now: () => numbe
       // The oldest go first, so somebody with many addresses cannot fill the memory.
       if (failures.size > maxKeys) failures.delete(failures.keys().next().value ?? key);
     },
+    forgiven: (key) => void failures.get(key)?.pop(),
     cleared: (key) => void failures.delete(key),
   };
 }

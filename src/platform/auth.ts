@@ -18,14 +18,29 @@ export async function loadAuth(store: PeopleStore, secret: string, trustedOrigin
   type Target = { model: string; where: readonly unknown[] };
   const where = (list: readonly unknown[] | undefined): readonly AuthWhere[] => (list ?? []) as readonly AuthWhere[];
   const adapter = createAdapterFactory({
-    config: { adapterId: "starbox", adapterName: "Starbox", supportsJSON: false, supportsDates: false, supportsBooleans: false, supportsNumericIds: false, transaction: false },
+    config: {
+      adapterId: "starbox",
+      adapterName: "Starbox",
+      supportsJSON: false,
+      supportsDates: false,
+      supportsBooleans: false,
+      supportsNumericIds: false,
+      transaction: false,
+    },
     adapter: () => ({
       create: async <T extends Record<string, unknown>>({ model, data }: { model: string; data: T }): Promise<T> => {
         store.auth.insert(model, data as unknown as AuthRow);
         return data;
       },
-      findOne: async <T>(target: Target): Promise<T | null> => (store.auth.select(target.model, { where: where(target.where), limit: 1 })[0] as T | undefined) ?? null,
-      findMany: async <T>(target: { model: string; where?: readonly unknown[] | undefined; limit: number; offset?: number | undefined; sortBy?: { field: string; direction: "asc" | "desc" } | undefined }): Promise<T[]> =>
+      findOne: async <T>(target: Target): Promise<T | null> =>
+        (store.auth.select(target.model, { where: where(target.where), limit: 1 })[0] as T | undefined) ?? null,
+      findMany: async <T>(target: {
+        model: string;
+        where?: readonly unknown[] | undefined;
+        limit: number;
+        offset?: number | undefined;
+        sortBy?: { field: string; direction: "asc" | "desc" } | undefined;
+      }): Promise<T[]> =>
         store.auth.select(target.model, {
           where: where(target.where),
           limit: target.limit,
@@ -36,7 +51,8 @@ export async function loadAuth(store: PeopleStore, secret: string, trustedOrigin
         store.auth.update(target.model, where(target.where), target.update as unknown as AuthRow);
         return (store.auth.select(target.model, { where: where(target.where), limit: 1 })[0] as T | undefined) ?? null;
       },
-      updateMany: async (target: Target & { update: Record<string, unknown> }) => store.auth.update(target.model, where(target.where), target.update as AuthRow),
+      updateMany: async (target: Target & { update: Record<string, unknown> }) =>
+        store.auth.update(target.model, where(target.where), target.update as AuthRow),
       delete: async (target: Target) => void store.auth.remove(target.model, where(target.where)),
       deleteMany: async (target: Target) => store.auth.remove(target.model, where(target.where)),
       count: async (target: { model: string; where?: readonly unknown[] | undefined }) => store.auth.count(target.model, where(target.where)),

@@ -2,7 +2,13 @@
 
 export type AuthRow = Record<string, string | number | null>;
 export type AuthWhere = { readonly field: string; readonly operator: string; readonly value: unknown; readonly connector: "AND" | "OR" };
-export type StoredPerson = { readonly id: string; readonly name: string; readonly email: string; readonly role: "administrator" | "member"; readonly createdAt: string };
+export type StoredPerson = {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly role: "administrator" | "member";
+  readonly createdAt: string;
+};
 export type StoredKey = {
   readonly id: string;
   readonly hash: string;
@@ -17,7 +23,15 @@ export type StoredKey = {
 export type PeopleStore = {
   readonly auth: {
     insert(table: string, row: AuthRow): void;
-    select(table: string, options?: { readonly where?: readonly AuthWhere[]; readonly limit?: number; readonly offset?: number; readonly sortBy?: { readonly field: string; readonly direction: "asc" | "desc" } }): AuthRow[];
+    select(
+      table: string,
+      options?: {
+        readonly where?: readonly AuthWhere[];
+        readonly limit?: number;
+        readonly offset?: number;
+        readonly sortBy?: { readonly field: string; readonly direction: "asc" | "desc" };
+      },
+    ): AuthRow[];
     update(table: string, where: readonly AuthWhere[], patch: AuthRow): number;
     remove(table: string, where: readonly AuthWhere[]): number;
     count(table: string, where: readonly AuthWhere[]): number;
@@ -26,7 +40,11 @@ export type PeopleStore = {
   readPerson(id: string): StoredPerson | undefined;
   listPeople(): readonly StoredPerson[];
   createPerson(person: StoredPerson, account: { readonly id: string; readonly passwordHash: string }): void;
-  updatePerson(id: string, patch: { readonly name?: string; readonly role?: StoredPerson["role"]; readonly passwordHash?: string }, at: string): boolean;
+  updatePerson(
+    id: string,
+    patch: { readonly name?: string; readonly role?: StoredPerson["role"]; readonly passwordHash?: string },
+    at: string,
+  ): boolean;
   removePerson(id: string): boolean;
   readSetupCode(): string | null;
   writeSetupCode(hash: string | null): void;

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { toErrorRecord } from "#base";
 import { apiRoutes } from "./api/index.ts";
-import { readCredentials, type RequestContext, type ServerEnv, type ServerParts } from "./context.ts";
+import { type RequestContext, readCredentials, type ServerEnv, type ServerParts } from "./context.ts";
 import { errorHeaders, errorStatus, noRoute, presentError, readError, unauthorized } from "./errors.ts";
 import { presentOpenaiError } from "./openai/errors.ts";
 import { openaiRoutes } from "./openai/routes.ts";
@@ -39,7 +39,9 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
 
   for (const path of ["/api/*", "/v1/*"]) app.use(path, identify(parts));
   // Polling costs a comparison, not a transfer.
-  app.use("/api/*", async (c, next) => (c.req.method === "GET" && !c.req.path.endsWith("/original") && c.req.path !== "/api/events" ? await etag()(c, next) : await next()));
+  app.use("/api/*", async (c, next) =>
+    c.req.method === "GET" && !c.req.path.endsWith("/original") && c.req.path !== "/api/events" ? await etag()(c, next) : await next(),
+  );
   app.route("/", openaiRoutes(parts));
   app.route("/", apiRoutes(parts));
   for (const prefix of ["/api/*", "/v1/*"]) {

@@ -24,7 +24,8 @@ async function readBytes(c: RequestContext, maxBytes: number): Promise<Buffer> {
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (Date.now() - started >= readTimeoutMs) throw invalid(`The request's body did not arrive within ${readTimeoutMs / 1000} seconds.`, `请求内容未在 ${readTimeoutMs / 1000} 秒内传完。`);
+      if (Date.now() - started >= readTimeoutMs)
+        throw invalid(`The request's body did not arrive within ${readTimeoutMs / 1000} seconds.`, `请求内容未在 ${readTimeoutMs / 1000} 秒内传完。`);
       if (done) return Buffer.concat(parts);
       size += value.byteLength;
       if (size > maxBytes) {
@@ -43,7 +44,11 @@ export async function readJson(c: RequestContext, maxBytes: number): Promise<unk
   const bytes = await readBytes(c, maxBytes);
   if (bytes.byteLength === 0) return {};
   // Only JSON: a form or text/plain could be sent by any web page without asking first.
-  if (type !== "application/json" && !type.endsWith("+json")) throw invalid(`Expected content-type application/json, got ${type === "" ? "none" : `"${type}"`}.`, "请求的 content-type 应为 application/json。");
+  if (type !== "application/json" && !type.endsWith("+json"))
+    throw invalid(
+      `Expected content-type application/json, got ${type === "" ? "none" : `"${type}"`}.`,
+      "请求的 content-type 应为 application/json。",
+    );
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
   } catch (error) {
@@ -52,7 +57,11 @@ export async function readJson(c: RequestContext, maxBytes: number): Promise<unk
 }
 
 /** What is wrong with a value and where, first problem first. */
-export function describeProblems(error: z.ZodError): { readonly message: string; readonly path: string; readonly problems: readonly { readonly path: string; readonly message: string }[] } {
+export function describeProblems(error: z.ZodError): {
+  readonly message: string;
+  readonly path: string;
+  readonly problems: readonly { readonly path: string; readonly message: string }[];
+} {
   const problems = error.issues.slice(0, 20).map((issue) => ({ path: issue.path.join("."), message: issue.message }));
   const first = problems[0] ?? { path: "", message: "invalid" };
   return { message: first.path === "" ? first.message : `${first.path}: ${first.message}`, path: first.path, problems };
@@ -65,7 +74,9 @@ export function parseWith<S extends z.ZodType>(schema: S, value: unknown, what: 
   throw invalid(`${what}: ${message}.`, `${what}有误：${message}。`, { problems });
 }
 
-export type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
+export type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
 
 /** The same object without the keys that are undefined. */
 export function defined<T extends object>(value: T): Defined<T> {

@@ -34,7 +34,13 @@ export function readCredentials(c: RequestContext): Credentials {
   const address = c.env?.incoming?.socket.remoteAddress ?? "";
   const host = c.req.header("host") ?? "";
   const loopback = loopbackAddress.test(address) && loopbackHost.test(host) && proxyHeaders.every((name) => c.req.header(name) === undefined);
-  return { authorization: c.req.header("authorization") ?? null, cookie: c.req.header("cookie") ?? null, address, loopback, userAgent: c.req.header("user-agent") ?? null };
+  return {
+    authorization: c.req.header("authorization") ?? null,
+    cookie: c.req.header("cookie") ?? null,
+    address,
+    loopback,
+    userAgent: c.req.header("user-agent") ?? null,
+  };
 }
 
 /** The actor, or 401. */

@@ -2,13 +2,53 @@
 import { type ErrorCode, type ErrorRecord, type Logger, StarboxError, toErrorRecord } from "#base";
 
 export const errorStatus = {
-  invalid_input: 400, not_found: 404, conflict: 409, unauthorized: 401, forbidden: 403, csrf_failed: 403, too_large: 413, usage: 400,
-  model_not_found: 404, model_not_ready: 503, model_in_use: 409, model_invalid: 400, model_too_large: 507, model_hash_mismatch: 502,
-  model_source_unreachable: 502, model_pull_cancelled: 409, unsupported: 400, engine_crashed: 500, engine_failed: 500, context_too_long: 400, cancelled: 499, busy: 429, upstream_failed: 502,
-  unsupported_format: 415, document_corrupt: 422, document_password: 422, document_too_large: 413, document_too_heavy: 422, document_bomb: 422,
-  document_empty: 422, document_needs_ocr: 422, encoding_unknown: 422, document_timeout: 422, path_unsafe: 400,
-  kb_not_found: 404, kb_exists: 409, document_not_found: 404, embedder_not_ready: 503,
-  disk_full: 507, data_locked: 423, data_corrupt: 500, settings_invalid: 500, port_in_use: 409, setup_required: 403, setup_code_wrong: 403, box_unreachable: 502, internal: 500,
+  invalid_input: 400,
+  not_found: 404,
+  conflict: 409,
+  unauthorized: 401,
+  forbidden: 403,
+  csrf_failed: 403,
+  too_large: 413,
+  usage: 400,
+  model_not_found: 404,
+  model_not_ready: 503,
+  model_in_use: 409,
+  model_invalid: 400,
+  model_too_large: 507,
+  model_hash_mismatch: 502,
+  model_source_unreachable: 502,
+  model_pull_cancelled: 409,
+  unsupported: 400,
+  engine_crashed: 500,
+  engine_failed: 500,
+  context_too_long: 400,
+  cancelled: 499,
+  busy: 429,
+  upstream_failed: 502,
+  unsupported_format: 415,
+  document_corrupt: 422,
+  document_password: 422,
+  document_too_large: 413,
+  document_too_heavy: 422,
+  document_bomb: 422,
+  document_empty: 422,
+  document_needs_ocr: 422,
+  encoding_unknown: 422,
+  document_timeout: 422,
+  path_unsafe: 400,
+  kb_not_found: 404,
+  kb_exists: 409,
+  document_not_found: 404,
+  embedder_not_ready: 503,
+  disk_full: 507,
+  data_locked: 423,
+  data_corrupt: 500,
+  settings_invalid: 500,
+  port_in_use: 409,
+  setup_required: 403,
+  setup_code_wrong: 403,
+  box_unreachable: 502,
+  internal: 500,
 } as const satisfies Record<ErrorCode, number>;
 
 /** What the client may know. Foreign errors keep their message in the log only: it may hold paths or SQL. */
@@ -44,10 +84,16 @@ export const unauthorized = (): StarboxError =>
   });
 
 export const forbidden = (): StarboxError =>
-  new StarboxError("forbidden", "Only an administrator may do this.", { hint: "Ask an administrator of this box.", zh: { message: "只有管理员可以这样做。", hint: "请联系本机的管理员。" } });
+  new StarboxError("forbidden", "Only an administrator may do this.", {
+    hint: "Ask an administrator of this box.",
+    zh: { message: "只有管理员可以这样做。", hint: "请联系本机的管理员。" },
+  });
 
 export const noRoute = (method: string, path: string): StarboxError =>
-  new StarboxError("not_found", `There is no ${method} ${path}.`, { hint: "/api/docs lists every route.", zh: { message: `没有 ${method} ${path} 这个接口。`, hint: "全部接口见 /api/docs。" } });
+  new StarboxError("not_found", `There is no ${method} ${path}.`, {
+    hint: "/api/docs lists every route.",
+    zh: { message: `没有 ${method} ${path} 这个接口。`, hint: "全部接口见 /api/docs。" },
+  });
 
 export function invalid(message: string, zh: string, details?: Readonly<Record<string, unknown>>): StarboxError {
   return new StarboxError("invalid_input", message, {

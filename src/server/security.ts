@@ -1,7 +1,7 @@
 /** @file Middleware before every route: who calls, cross-site writes refused, headers that keep browsers careful. */
 import type { MiddlewareHandler } from "hono";
 import { StarboxError } from "#base";
-import { readCredentials, type RequestContext, type ServerEnv, type ServerParts } from "./context.ts";
+import { type RequestContext, readCredentials, type ServerEnv, type ServerParts } from "./context.ts";
 
 const pagePolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -41,8 +41,15 @@ export function refuseCrossSite(c: RequestContext, parts: ServerParts, needOrigi
   if (origin !== undefined) {
     if (parts.settings.trustedOrigins.includes(origin) || origin === `http://${own}` || origin === `https://${own}`) return;
   } else if (fetchSite === "same-origin" || (fetchSite === undefined && !needOrigin)) return;
-  throw new StarboxError("csrf_failed", `A write with a session cookie must come from the box's own page; this one came from ${origin ?? "nowhere"}.`, {
-    hint: "Programs: use a key (Authorization: Bearer sb-…). Another address of this box: add it to STARBOX_TRUSTED_ORIGINS.",
-    zh: { message: `带会话 Cookie 的写操作必须来自星匣自己的页面，此请求来自 ${origin ?? "未知来源"}。`, hint: "程序请使用密钥（Authorization: Bearer sb-…）；若这是本机的另一个地址，请加入 STARBOX_TRUSTED_ORIGINS。" },
-  });
+  throw new StarboxError(
+    "csrf_failed",
+    `A write with a session cookie must come from the box's own page; this one came from ${origin ?? "nowhere"}.`,
+    {
+      hint: "Programs: use a key (Authorization: Bearer sb-…). Another address of this box: add it to STARBOX_TRUSTED_ORIGINS.",
+      zh: {
+        message: `带会话 Cookie 的写操作必须来自星匣自己的页面，此请求来自 ${origin ?? "未知来源"}。`,
+        hint: "程序请使用密钥（Authorization: Bearer sb-…）；若这是本机的另一个地址，请加入 STARBOX_TRUSTED_ORIGINS。",
+      },
+    },
+  );
 }

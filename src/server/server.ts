@@ -19,9 +19,23 @@ export type ServerOptions = { readonly consoleFolder?: string; readonly version?
 
 const closeGraceMs = 2000;
 
-export function createServer(services: Services, platform: Platform, settings: ServerSettings, logger: Logger, options: ServerOptions = {}): HttpServer {
+export function createServer(
+  services: Services,
+  platform: Platform,
+  settings: ServerSettings,
+  logger: Logger,
+  options: ServerOptions = {},
+): HttpServer {
   const closing = new AbortController();
-  const app = createApp({ services, platform, settings, logger, consoleFolder: options.consoleFolder ?? null, version: options.version ?? "0.0.0", closing: closing.signal });
+  const app = createApp({
+    services,
+    platform,
+    settings,
+    logger,
+    consoleFolder: options.consoleFolder ?? null,
+    version: options.version ?? "0.0.0",
+    closing: closing.signal,
+  });
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: {

@@ -9,11 +9,27 @@ import type { Hono } from "hono";
 import type { RequestContext, ServerEnv } from "./context.ts";
 
 const types: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp",
-  ".ico": "image/x-icon", ".json": "application/json", ".webmanifest": "application/manifest+json", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".webp": "image/webp",
+  ".ico": "image/x-icon",
+  ".json": "application/json",
+  ".webmanifest": "application/manifest+json",
+  ".woff2": "font/woff2",
+  ".txt": "text/plain; charset=utf-8",
+  ".wasm": "application/wasm",
 };
 
-type Asset = { readonly file: string; readonly type: string; readonly size: number; readonly modifiedMs: number; packed?: Promise<Uint8Array<ArrayBuffer>> };
+type Asset = {
+  readonly file: string;
+  readonly type: string;
+  readonly size: number;
+  readonly modifiedMs: number;
+  packed?: Promise<Uint8Array<ArrayBuffer>>;
+};
 
 const packable = /^(text\/|application\/(json|manifest)|image\/svg)/;
 const pack = async (file: string): Promise<Uint8Array<ArrayBuffer>> => new Uint8Array(await promisify(gzip)(await readFile(file), { level: 9 }));
@@ -40,7 +56,12 @@ async function findAssets(folder: string): Promise<ReadonlyMap<string, Asset>> {
     const file = path.join(entry.parentPath, entry.name);
     const { size, mtimeMs } = await stat(file);
     const url = `/${path.relative(folder, file).split(path.sep).join("/")}`;
-    found.set(url, { file, type: types[path.extname(entry.name).toLowerCase()] ?? "application/octet-stream", size, modifiedMs: Math.floor(mtimeMs) });
+    found.set(url, {
+      file,
+      type: types[path.extname(entry.name).toLowerCase()] ?? "application/octet-stream",
+      size,
+      modifiedMs: Math.floor(mtimeMs),
+    });
   }
   return found;
 }
@@ -70,7 +91,9 @@ async function send(c: RequestContext, asset: Asset): Promise<Response> {
       // Packed once and kept: the whole console is a few hundred kilobytes.
       asset.packed ??= pack(asset.file);
       const bytes = await asset.packed;
-      return new Response(c.req.method === "HEAD" ? null : bytes, { headers: { ...headers, "content-encoding": "gzip", "content-length": String(bytes.byteLength) } });
+      return new Response(c.req.method === "HEAD" ? null : bytes, {
+        headers: { ...headers, "content-encoding": "gzip", "content-length": String(bytes.byteLength) },
+      });
     }
   }
   headers["content-length"] = String(asset.size);

@@ -9,6 +9,6 @@ export type { JobRepository, JobRow, NewJob } from "./jobs.ts";
 export type { CuratedRepository, CuratedRow, Dictionary, GapRepository, GapRow, KbRepository, KbRow } from "./kbs.ts";
 export { type DataLock, type LockHolder, readLockHolder } from "./lock.ts";
 export { type Migration, migrate, readSchemaVersion } from "./migrate.ts";
-export type { PeopleStore } from "./people.ts";
+export { createPeopleStore, type PeopleStore } from "./people.ts";
 export { openStorage, type SettingRepository, type Storage } from "./open.ts";
 export { type IndexReader, openIndexReader } from "./index-read.ts";

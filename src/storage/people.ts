@@ -7,20 +7,48 @@ const authTables = {
   people: ["id", "name", "email", "emailVerified", "image", "role", "createdAt", "updatedAt"],
   sessions: ["id", "expiresAt", "token", "createdAt", "updatedAt", "ipAddress", "userAgent", "userId"],
   accounts: [
-    "id", "accountId", "providerId", "userId", "accessToken", "refreshToken", "idToken", "accessTokenExpiresAt",
-    "refreshTokenExpiresAt", "scope", "password", "createdAt", "updatedAt",
+    "id",
+    "accountId",
+    "providerId",
+    "userId",
+    "accessToken",
+    "refreshToken",
+    "idToken",
+    "accessTokenExpiresAt",
+    "refreshTokenExpiresAt",
+    "scope",
+    "password",
+    "createdAt",
+    "updatedAt",
   ],
   verifications: ["id", "identifier", "value", "expiresAt", "createdAt", "updatedAt"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type AuthRow = Record<string, string | number | null>;
 export type AuthWhere = { readonly field: string; readonly operator: string; readonly value: unknown; readonly connector: "AND" | "OR" };
-export type AuthSelect = { readonly where?: readonly AuthWhere[]; readonly limit?: number; readonly offset?: number; readonly sortBy?: { readonly field: string; readonly direction: "asc" | "desc" } };
+export type AuthSelect = {
+  readonly where?: readonly AuthWhere[];
+  readonly limit?: number;
+  readonly offset?: number;
+  readonly sortBy?: { readonly field: string; readonly direction: "asc" | "desc" };
+};
 
-export type PersonRow = { readonly id: string; readonly name: string; readonly email: string; readonly role: "administrator" | "member"; readonly createdAt: string };
+export type PersonRow = {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly role: "administrator" | "member";
+  readonly createdAt: string;
+};
 export type KeyRow = {
-  readonly id: string; readonly hash: string; readonly prefix: string; readonly name: string; readonly personId: string | null;
-  readonly createdAt: string; readonly lastUsedAt: string | null; readonly expiresAt: string | null;
+  readonly id: string;
+  readonly hash: string;
+  readonly prefix: string;
+  readonly name: string;
+  readonly personId: string | null;
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+  readonly expiresAt: string | null;
 };
 
 export type PeopleStore = ReturnType<typeof createPeopleStore>;
@@ -69,18 +97,33 @@ function authRows(connection: Connection) {
   return {
     insert(table: string, row: AuthRow): void {
       const names = Object.keys(row);
-      connection.run(`INSERT INTO ${table} (${names.map((name) => column(table, name)).join(", ")}) VALUES (${names.map(() => "?").join(", ")})`, ...Object.values(row));
+      connection.run(
+        `INSERT INTO ${table} (${names.map((name) => column(table, name)).join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
+        ...Object.values(row),
+      );
     },
     select(table: string, options: AuthSelect = {}): AuthRow[] {
       const found = condition(table, options.where ?? []);
-      const order = options.sortBy === undefined ? "" : ` ORDER BY ${column(table, options.sortBy.field)} ${options.sortBy.direction === "desc" ? "DESC" : "ASC"}`;
-      return connection.all<AuthRow>(`SELECT * FROM ${columnsOf(table) && table}${found.sql}${order} LIMIT ? OFFSET ?`, ...found.values, options.limit ?? -1, options.offset ?? 0);
+      const order =
+        options.sortBy === undefined
+          ? ""
+          : ` ORDER BY ${column(table, options.sortBy.field)} ${options.sortBy.direction === "desc" ? "DESC" : "ASC"}`;
+      return connection.all<AuthRow>(
+        `SELECT * FROM ${columnsOf(table) && table}${found.sql}${order} LIMIT ? OFFSET ?`,
+        ...found.values,
+        options.limit ?? -1,
+        options.offset ?? 0,
+      );
     },
     update(table: string, where: readonly AuthWhere[], patch: AuthRow): number {
       const names = Object.keys(patch);
       if (names.length === 0) return 0;
       const found = condition(table, where);
-      return connection.run(`UPDATE ${table} SET ${names.map((name) => `${column(table, name)} = ?`).join(", ")}${found.sql}`, ...Object.values(patch), ...found.values).changes;
+      return connection.run(
+        `UPDATE ${table} SET ${names.map((name) => `${column(table, name)} = ?`).join(", ")}${found.sql}`,
+        ...Object.values(patch),
+        ...found.values,
+      ).changes;
     },
     remove(table: string, where: readonly AuthWhere[]): number {
       if (where.length === 0) throw new Error(`Refused to empty ${table}`);
@@ -114,23 +157,48 @@ function persons(connection: Connection) {
         }
         connection.run(
           "INSERT INTO people (id, name, email, emailVerified, image, role, createdAt, updatedAt) VALUES (?, ?, ?, 1, NULL, ?, ?, ?)",
-          person.id, person.name, person.email, person.role, person.createdAt, person.createdAt,
+          person.id,
+          person.name,
+          person.email,
+          person.role,
+          person.createdAt,
+          person.createdAt,
         );
         connection.run(
           "INSERT INTO accounts (id, accountId, providerId, userId, password, createdAt, updatedAt) VALUES (?, ?, 'credential', ?, ?, ?, ?)",
-          account.id, person.id, person.id, account.passwordHash, person.createdAt, person.createdAt,
+          account.id,
+          person.id,
+          person.id,
+          account.passwordHash,
+          person.createdAt,
+          person.createdAt,
         );
       });
     },
     /** A new password ends every session of that person. False: no such person, or nobody would be left to administer. */
-    updatePerson(id: string, patch: { readonly name?: string; readonly role?: PersonRow["role"]; readonly passwordHash?: string }, at: string): boolean {
+    updatePerson(
+      id: string,
+      patch: { readonly name?: string; readonly role?: PersonRow["role"]; readonly passwordHash?: string },
+      at: string,
+    ): boolean {
       return connection.transaction(() => {
         const found = readPerson(id);
         if (found === undefined) return false;
         if (patch.role === "member" && found.role === "administrator" && countAdministrators() === 1) return false;
-        connection.run("UPDATE people SET name = ?, role = ?, updatedAt = ? WHERE id = ?", patch.name ?? found.name, patch.role ?? found.role, at, id);
+        connection.run(
+          "UPDATE people SET name = ?, role = ?, updatedAt = ? WHERE id = ?",
+          patch.name ?? found.name,
+          patch.role ?? found.role,
+          at,
+          id,
+        );
         if (patch.passwordHash !== undefined) {
-          connection.run("UPDATE accounts SET password = ?, updatedAt = ? WHERE userId = ? AND providerId = 'credential'", patch.passwordHash, at, id);
+          connection.run(
+            "UPDATE accounts SET password = ?, updatedAt = ? WHERE userId = ? AND providerId = 'credential'",
+            patch.passwordHash,
+            at,
+            id,
+          );
           connection.run("DELETE FROM sessions WHERE userId = ?", id);
         }
         return true;
@@ -174,7 +242,14 @@ function keys(connection: Connection) {
     insert(key: KeyRow): void {
       connection.run(
         "INSERT INTO api_keys (id, hash, prefix, name, person, created_at, last_used_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        key.id, key.hash, key.prefix, key.name, key.personId, key.createdAt, key.lastUsedAt, key.expiresAt,
+        key.id,
+        key.hash,
+        key.prefix,
+        key.name,
+        key.personId,
+        key.createdAt,
+        key.lastUsedAt,
+        key.expiresAt,
       );
     },
     list: (): KeyRow[] => connection.all<KeyRow>(`SELECT ${keyColumns} FROM api_keys ORDER BY created_at, id`),

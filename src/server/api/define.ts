@@ -57,13 +57,24 @@ const errorSchema = z
   })
   .openapi("Error");
 
-const errorWords: Readonly<Record<number, string>> = { 400: "The request is not as described", 401: "Not signed in", 403: "Not allowed", 404: "Not there", 429: "Too busy; see Retry-After" };
+const errorWords: Readonly<Record<number, string>> = {
+  400: "The request is not as described",
+  401: "Not signed in",
+  403: "Not allowed",
+  404: "Not there",
+  429: "Too busy; see Retry-After",
+};
 
 /** `list(schema)`: an array as the services hand it out, read-only. */
 export const list = <S extends Schema>(schema: S) => z.array(schema).readonly();
 export const items = <S extends Schema>(schema: S) => z.object({ items: list(schema) });
 
-export function define<P extends Schema | undefined = undefined, Q extends Schema | undefined = undefined, B extends Schema | undefined = undefined, O extends Schema | undefined = undefined>(
+export function define<
+  P extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+  B extends Schema | undefined = undefined,
+  O extends Schema | undefined = undefined,
+>(
   api: Api,
   parts: ServerParts,
   route: Definition<P, Q, B, O>,
@@ -88,7 +99,13 @@ export function define<P extends Schema | undefined = undefined, Q extends Schem
 }
 
 function describe(api: Api, route: Definition<unknown, unknown, unknown, unknown>, access: Access): void {
-  const failures = [400, ...(access === "anyone" ? [] : [401]), ...(access === "administrator" ? [403] : []), ...(route.params === undefined ? [] : [404]), 429];
+  const failures = [
+    400,
+    ...(access === "anyone" ? [] : [401]),
+    ...(access === "administrator" ? [403] : []),
+    ...(route.params === undefined ? [] : [404]),
+    429,
+  ];
   const json = (schema: unknown, description: string) => ({ description, content: { "application/json": { schema: schema as z.ZodType } } });
   const status = route.status ?? 200;
   const success =
@@ -97,7 +114,9 @@ function describe(api: Api, route: Definition<unknown, unknown, unknown, unknown
       : route.output === undefined
         ? { 204: { description: "Done" } }
         : { [status]: json(route.output, "Done") };
-  const body = route.rawBody ?? (route.body === undefined ? undefined : { required: true, content: { "application/json": { schema: route.body as z.ZodType } } });
+  const body =
+    route.rawBody ??
+    (route.body === undefined ? undefined : { required: true, content: { "application/json": { schema: route.body as z.ZodType } } });
   api.openAPIRegistry.registerPath({
     method: route.method,
     path: `/api${route.path}`,

@@ -13,7 +13,8 @@ import { systemRoutes } from "./system/route.ts";
 
 export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
   const api = new OpenAPIHono<ServerEnv>();
-  for (const routes of [accountRoutes, baseRoutes, documentRoutes, chunkRoutes, answerRoutes, chatRoutes, modelRoutes, systemRoutes]) routes(api, parts);
+  for (const routes of [accountRoutes, baseRoutes, documentRoutes, chunkRoutes, answerRoutes, chatRoutes, modelRoutes, systemRoutes])
+    routes(api, parts);
   describeSecurity(api);
   let cached: ReturnType<typeof api.getOpenAPI31Document> | undefined;
   const description = () => {
@@ -23,7 +24,8 @@ export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
         title: "Starbox",
         version: parts.version,
         license: { name: "Apache-2.0" },
-        description: "The box's own resources. Models and cited answers are also at /v1 in OpenAI's shapes. Errors: {error: {code, message, hint, details}}, with the same in Chinese under error.zh.",
+        description:
+          "The box's own resources. Models and cited answers are also at /v1 in OpenAI's shapes. Errors: {error: {code, message, hint, details}}, with the same in Chinese under error.zh.",
       },
       servers: [{ url: "/" }],
     });
@@ -37,5 +39,10 @@ export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
 
 function describeSecurity(api: OpenAPIHono<ServerEnv>): void {
   api.openAPIRegistry.registerComponent("securitySchemes", "key", { type: "http", scheme: "bearer", description: "An API key, sb-…" });
-  api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "starbox.session_token", description: "A browser's session" });
+  api.openAPIRegistry.registerComponent("securitySchemes", "session", {
+    type: "apiKey",
+    in: "cookie",
+    name: "starbox.session_token",
+    description: "A browser's session",
+  });
 }

@@ -46,7 +46,11 @@ async function* modelParts(model: LanguageModel, source: AsyncIterable<StreamPar
   for await (const part of source) {
     if (part.type === "text-delta") {
       if (wantLogprobs && part.logprobs === undefined) {
-        throw new StarboxError("unsupported", `${model.id} cannot give true log-probabilities.`, { hint: "Leave logprobs out.", zh: { message: `${model.id} 无法给出真实的对数概率。`, hint: "请去掉 logprobs。" }, details: { param: "logprobs" } });
+        throw new StarboxError("unsupported", `${model.id} cannot give true log-probabilities.`, {
+          hint: "Leave logprobs out.",
+          zh: { message: `${model.id} 无法给出真实的对数概率。`, hint: "请去掉 logprobs。" },
+          details: { param: "logprobs" },
+        });
       }
       yield { type: "text", text: part.text, ...(part.logprobs === undefined ? {} : { logprobs: part.logprobs }) };
     } else if (part.type === "tool-call" || part.type === "finish") yield part;
@@ -84,7 +88,11 @@ export async function wholeReply(reply: Reply, createdSeconds: number) {
     else if (part.type === "annotation") annotations.push(part.annotation);
     else finish = part;
   }
-  if (finish === undefined) throw new StarboxError("engine_failed", "The model ended without its last part.", { hint: "Try again.", zh: { message: "模型没有正常结束。", hint: "请重试。" } });
+  if (finish === undefined)
+    throw new StarboxError("engine_failed", "The model ended without its last part.", {
+      hint: "Try again.",
+      zh: { message: "模型没有正常结束。", hint: "请重试。" },
+    });
   return {
     id: `chatcmpl-${randomUUID()}`,
     object: "chat.completion" as const,
@@ -93,7 +101,13 @@ export async function wholeReply(reply: Reply, createdSeconds: number) {
     choices: [
       {
         index: 0,
-        message: { role: "assistant" as const, content: text === "" && calls.length > 0 ? null : text, refusal: null, annotations, ...(calls.length === 0 ? {} : { tool_calls: calls.map(presentCall) }) },
+        message: {
+          role: "assistant" as const,
+          content: text === "" && calls.length > 0 ? null : text,
+          refusal: null,
+          annotations,
+          ...(calls.length === 0 ? {} : { tool_calls: calls.map(presentCall) }),
+        },
         logprobs: logprobs.length === 0 ? null : presentLogprobs(logprobs),
         finish_reason: finishReasons[finish.reason],
       },
@@ -111,7 +125,9 @@ export async function* replyChunks(reply: Reply, createdSeconds: number, include
   const usage = includeUsage ? { usage: null } : {};
   const chunk = (delta: object, more: { readonly logprobs?: readonly TokenLogprob[]; readonly finish_reason?: string } = {}) => ({
     ...head,
-    choices: [{ index: 0, delta, logprobs: more.logprobs === undefined ? null : presentLogprobs(more.logprobs), finish_reason: more.finish_reason ?? null }],
+    choices: [
+      { index: 0, delta, logprobs: more.logprobs === undefined ? null : presentLogprobs(more.logprobs), finish_reason: more.finish_reason ?? null },
+    ],
     ...usage,
   });
   let calls = 0;

@@ -23,7 +23,11 @@ export async function startCompletion(parts: ServerParts, actor: Actor, body: Co
   return { model: body.model, prompts: prompts.length, parts: run(model, prompts, { maxTokens: 16, ...sampling, person: personOf(actor), signal }) };
 }
 
-async function* run(model: LanguageModel, prompts: readonly string[], options: Omit<Parameters<LanguageModel["stream"]>[0], "input">): AsyncIterable<Part> {
+async function* run(
+  model: LanguageModel,
+  prompts: readonly string[],
+  options: Omit<Parameters<LanguageModel["stream"]>[0], "input">,
+): AsyncIterable<Part> {
   const reasons = { stop: "stop", length: "length", "tool-calls": "stop" } as const satisfies Record<FinishReason, string>;
   for (const [index, prompt] of prompts.entries()) {
     for await (const part of model.stream({ ...options, input: { prompt } })) {
@@ -33,7 +37,10 @@ async function* run(model: LanguageModel, prompts: readonly string[], options: O
   }
 }
 
-const add = (a: Usage, b: Usage): Usage => ({ promptTokens: a.promptTokens + b.promptTokens, completionTokens: a.completionTokens + b.completionTokens });
+const add = (a: Usage, b: Usage): Usage => ({
+  promptTokens: a.promptTokens + b.promptTokens,
+  completionTokens: a.completionTokens + b.completionTokens,
+});
 const none: Usage = { promptTokens: 0, completionTokens: 0 };
 
 export async function wholeCompletion(completion: Completion, created: number) {
@@ -46,7 +53,15 @@ export async function wholeCompletion(completion: Completion, created: number) {
     if (part.usage !== undefined) usage = add(usage, part.usage);
   }
   const choices = texts.map((text, index) => ({ index, text, logprobs: null, finish_reason: reasons[index] ?? "stop" }));
-  return { id: `cmpl-${randomUUID()}`, object: "text_completion" as const, created, model: completion.model, choices, usage: presentUsage(usage), system_fingerprint: null };
+  return {
+    id: `cmpl-${randomUUID()}`,
+    object: "text_completion" as const,
+    created,
+    model: completion.model,
+    choices,
+    usage: presentUsage(usage),
+    system_fingerprint: null,
+  };
 }
 
 export async function* completionChunks(completion: Completion, created: number, includeUsage: boolean) {
@@ -54,7 +69,11 @@ export async function* completionChunks(completion: Completion, created: number,
   let usage = none;
   for await (const part of completion.parts) {
     if (part.usage !== undefined) usage = add(usage, part.usage);
-    yield { ...head, choices: [{ index: part.index, text: part.text, logprobs: null, finish_reason: part.reason }], ...(includeUsage ? { usage: null } : {}) };
+    yield {
+      ...head,
+      choices: [{ index: part.index, text: part.text, logprobs: null, finish_reason: part.reason }],
+      ...(includeUsage ? { usage: null } : {}),
+    };
   }
   if (includeUsage) yield { ...head, choices: [], usage: presentUsage(usage) };
 }

@@ -14,7 +14,12 @@ export async function embed(parts: ServerParts, actor: Actor, body: z.output<typ
   if (empty >= 0) throw badParameter("input", `input[${empty}] is empty.`);
   const model = await parts.services.models.embeddingModel(body.model);
   if (body.dimensions !== null && body.dimensions !== undefined && body.dimensions !== model.dimensions) {
-    throw unsupported("dimensions", `${model.id} gives ${model.dimensions} dimensions; ${body.dimensions} is not offered.`, "Leave dimensions out.", `${model.id} 的向量是 ${model.dimensions} 维，不支持 ${body.dimensions} 维。`);
+    throw unsupported(
+      "dimensions",
+      `${model.id} gives ${model.dimensions} dimensions; ${body.dimensions} is not offered.`,
+      "Leave dimensions out.",
+      `${model.id} 的向量是 ${model.dimensions} 维，不支持 ${body.dimensions} 维。`,
+    );
   }
   const wanted = body.input_type === null || body.input_type === undefined || body.input_type.includes("query") ? "query" : "passage";
   const rows = texts.map((text) => {
@@ -25,13 +30,20 @@ export async function embed(parts: ServerParts, actor: Actor, body: z.output<typ
   for (const kind of ["query", "passage"] as const) {
     const indexes = rows.flatMap((row, index) => (row.kind === kind ? [index] : []));
     if (indexes.length === 0) continue;
-    const found = await model.embed(indexes.map((index) => rows[index]?.text ?? ""), { kind, person: personOf(actor), signal });
+    const found = await model.embed(
+      indexes.map((index) => rows[index]?.text ?? ""),
+      { kind, person: personOf(actor), signal },
+    );
     for (const [i, index] of indexes.entries()) vectors[index] = found[i] ?? new Float32Array(model.dimensions);
   }
   const tokens = (await model.countTokens(rows.map((row) => row.text))).reduce((sum, count) => sum + count, 0);
   return {
     object: "list" as const,
-    data: vectors.map((vector, index) => ({ object: "embedding" as const, index, embedding: body.encoding_format === "base64" ? toBase64(vector) : Array.from(vector) })),
+    data: vectors.map((vector, index) => ({
+      object: "embedding" as const,
+      index,
+      embedding: body.encoding_format === "base64" ? toBase64(vector) : Array.from(vector),
+    })),
     model: body.model,
     usage: { prompt_tokens: tokens, total_tokens: tokens },
   };

@@ -10,7 +10,9 @@ const openaiCodes: Readonly<Partial<Record<ErrorRecord["code"], string | null>>>
   invalid_input: null,
 };
 
-export type OpenaiError = { readonly error: { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string | null } };
+export type OpenaiError = {
+  readonly error: { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string | null };
+};
 
 export function presentOpenaiError(record: ErrorRecord): OpenaiError {
   const status: number = errorStatus[record.code];
@@ -21,7 +23,7 @@ export function presentOpenaiError(record: ErrorRecord): OpenaiError {
       message: record.hint === undefined ? record.message : `${record.message} ${record.hint}`,
       type,
       param: typeof param === "string" && param !== "" ? param : null,
-      code: openaiCodes[record.code] === undefined ? record.code : openaiCodes[record.code] ?? null,
+      code: openaiCodes[record.code] === undefined ? record.code : (openaiCodes[record.code] ?? null),
     },
   };
 }

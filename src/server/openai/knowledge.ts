@@ -52,7 +52,12 @@ async function* replyParts(source: AsyncIterable<AnswerPart>): AsyncIterable<Rep
     else if (part.type === "citation") yield { type: "annotation", annotation: presentCitation(part.citation) };
     else if (part.type === "finish") {
       const { refused, refusal, origin, confidence, query, usage, ms } = part.answer;
-      yield { type: "finish", reason: "stop", usage, starbox: { refused, ...(refusal === undefined ? {} : { refusal: refusal.reason }), origin, confidence, query, ms } };
+      yield {
+        type: "finish",
+        reason: "stop",
+        usage,
+        starbox: { refused, ...(refusal === undefined ? {} : { refusal: refusal.reason }), origin, confidence, query, ms },
+      };
     }
   }
 }

@@ -50,7 +50,12 @@ export function openaiRoutes(parts: ServerParts): Hono<ServerEnv> {
     const actor = signedIn(c);
     const id = c.req.param("id");
     const found = (await listModels(parts, actor)).find((model) => model.id === id);
-    if (found === undefined) throw new StarboxError("model_not_found", `The model "${id}" does not exist.`, { hint: "GET /v1/models lists them.", zh: { message: `没有模型“${id}”。`, hint: "GET /v1/models 可列出所有模型。" }, details: { param: "model" } });
+    if (found === undefined)
+      throw new StarboxError("model_not_found", `The model "${id}" does not exist.`, {
+        hint: "GET /v1/models lists them.",
+        zh: { message: `没有模型“${id}”。`, hint: "GET /v1/models 可列出所有模型。" },
+        details: { param: "model" },
+      });
     return c.json(found);
   });
   return v1;
@@ -61,7 +66,9 @@ async function listModels(parts: ServerParts, actor: Actor) {
   const present = (id: string, created: number, owner: string) => ({ id, object: "model" as const, created, owned_by: owner });
   const usable = (model: ModelInfo): boolean => (model.state === "ready" || model.state === "loaded") && model.kind !== "reranker";
   const models = (await parts.services.models.list()).filter(usable).map((model) => present(model.id, 0, "starbox"));
-  const bases = (await parts.services.knowledge.listBases(actor)).map((base) => present(`${basePrefix}${base.name}`, Math.floor(Date.parse(base.createdAt) / 1000) || 0, "starbox-knowledge"));
+  const bases = (await parts.services.knowledge.listBases(actor)).map((base) =>
+    present(`${basePrefix}${base.name}`, Math.floor(Date.parse(base.createdAt) / 1000) || 0, "starbox-knowledge"),
+  );
   return [...models, ...bases];
 }
 

@@ -21,8 +21,14 @@ const message = z.discriminatedUnion(
 
 const jsonSchema = z.record(z.string(), z.unknown());
 const toolName = z.string().regex(/^[\w.-]{1,64}$/, "expected up to 64 letters, digits, _, - or .");
-const tool = z.looseObject({ type: z.literal("function", { error: "only function tools are offered" }), function: z.looseObject({ name: toolName, description: z.string().nullish(), parameters: jsonSchema.nullish() }) });
-const toolChoice = z.union([z.enum(["auto", "none", "required"]), z.looseObject({ type: z.literal("function"), function: z.looseObject({ name: z.string() }) })]);
+const tool = z.looseObject({
+  type: z.literal("function", { error: "only function tools are offered" }),
+  function: z.looseObject({ name: toolName, description: z.string().nullish(), parameters: jsonSchema.nullish() }),
+});
+const toolChoice = z.union([
+  z.enum(["auto", "none", "required"]),
+  z.looseObject({ type: z.literal("function"), function: z.looseObject({ name: z.string() }) }),
+]);
 const responseFormat = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("text") }),
   z.looseObject({ type: z.literal("json_object") }),
@@ -68,7 +74,9 @@ export type CompletionBody = z.output<typeof completionBody>;
 
 export const embeddingBody = z.looseObject({
   model: sampling.model,
-  input: z.union([z.string(), z.array(z.string()).min(1).max(2048)], { error: "expected a string or a list of up to 2048 strings; token numbers are not taken" }),
+  input: z.union([z.string(), z.array(z.string()).min(1).max(2048)], {
+    error: "expected a string or a list of up to 2048 strings; token numbers are not taken",
+  }),
   encoding_format: z.enum(["float", "base64"]).nullish(),
   dimensions: z.number().int().min(1).nullish(),
   input_type: z.enum(["query", "passage", "document", "search_query", "search_document"]).nullish(),

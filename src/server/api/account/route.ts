@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Caller } from "#contracts";
 import { defined } from "../../body.ts";
-import { readCredentials, type RequestContext, type ServerParts } from "../../context.ts";
+import { type RequestContext, readCredentials, type ServerParts } from "../../context.ts";
 import { refuseCrossSite } from "../../security.ts";
 import { type Api, define, items } from "../define.ts";
 import { apiKey, email, newApiKey, password, person, personName, role, session } from "./schema.ts";
@@ -17,17 +17,37 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
     return { actor: caller.actor, setupRequired: false, email: caller.email };
   };
 
-  define(api, parts, { method: "get", path: "/session", id: "readSession", tag, summary: "Who is signed in; whether the box still needs its first administrator", access: "anyone", output: session }, async ({ caller }) => ({
-    actor: caller?.actor ?? null,
-    setupRequired: platform.setupRequired(),
-    email: caller?.email ?? null,
-  }));
   define(
     api,
     parts,
     {
-      method: "post", path: "/setup", id: "setUp", tag, summary: "Make the first administrator with the code the box printed, and sign in", access: "anyone",
-      body: z.object({ code: z.string().min(1).max(64), name: personName, email, password }), output: session, status: 201,
+      method: "get",
+      path: "/session",
+      id: "readSession",
+      tag,
+      summary: "Who is signed in; whether the box still needs its first administrator",
+      access: "anyone",
+      output: session,
+    },
+    async ({ caller }) => ({
+      actor: caller?.actor ?? null,
+      setupRequired: platform.setupRequired(),
+      email: caller?.email ?? null,
+    }),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/setup",
+      id: "setUp",
+      tag,
+      summary: "Make the first administrator with the code the box printed, and sign in",
+      access: "anyone",
+      body: z.object({ code: z.string().min(1).max(64), name: personName, email, password }),
+      output: session,
+      status: 201,
     },
     async ({ c, body }) => {
       refuseCrossSite(c, parts, false);
@@ -37,7 +57,16 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "post", path: "/auth/sign-in/email", id: "signIn", tag, summary: "Sign in; answers with a session cookie", access: "anyone", body: z.object({ email, password: z.string().min(1).max(256) }), output: session },
+    {
+      method: "post",
+      path: "/auth/sign-in/email",
+      id: "signIn",
+      tag,
+      summary: "Sign in; answers with a session cookie",
+      access: "anyone",
+      body: z.object({ email, password: z.string().min(1).max(256) }),
+      output: session,
+    },
     async ({ c, body }) => {
       refuseCrossSite(c, parts, false);
       return welcome(c, await platform.signIn(body, readCredentials(c)));
@@ -53,41 +82,91 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
 
 function peopleRoutes(api: Api, parts: ServerParts): void {
   const { platform } = parts;
-  define(api, parts, { method: "get", path: "/people", id: "listPeople", tag, summary: "List people", access: "administrator", output: items(person) }, async ({ actor }) => ({ items: await platform.listPeople(actor) }));
   define(
     api,
     parts,
-    { method: "post", path: "/people", id: "createPerson", tag, summary: "Add a person", access: "administrator", body: z.object({ name: personName, email, password, role: role.default("member") }), output: person, status: 201 },
+    { method: "get", path: "/people", id: "listPeople", tag, summary: "List people", access: "administrator", output: items(person) },
+    async ({ actor }) => ({ items: await platform.listPeople(actor) }),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/people",
+      id: "createPerson",
+      tag,
+      summary: "Add a person",
+      access: "administrator",
+      body: z.object({ name: personName, email, password, role: role.default("member") }),
+      output: person,
+      status: 201,
+    },
     async ({ actor, body }) => await platform.createPerson(actor, body),
   );
   define(
     api,
     parts,
     {
-      method: "patch", path: "/people/{id}", id: "updatePerson", tag, summary: "Change a person's name, role or password",
+      method: "patch",
+      path: "/people/{id}",
+      id: "updatePerson",
+      tag,
+      summary: "Change a person's name, role or password",
       description: "A member may change their own name and password. A new password ends the person's sessions.",
-      params: byId, body: z.object({ name: personName.optional(), role: role.optional(), password: password.optional() }), output: person,
+      params: byId,
+      body: z.object({ name: personName.optional(), role: role.optional(), password: password.optional() }),
+      output: person,
     },
     async ({ actor, params, body }) => await platform.updatePerson(actor, params.id, defined(body)),
   );
-  define(api, parts, { method: "delete", path: "/people/{id}", id: "removePerson", tag, summary: "Remove a person with their sessions and keys", access: "administrator", params: byId }, async ({ actor, params }) => {
-    await platform.removePerson(actor, params.id);
-  });
-}
-
-function keyRoutes(api: Api, parts: ServerParts): void {
-  const { platform } = parts;
-  define(api, parts, { method: "get", path: "/keys", id: "listKeys", tag, summary: "List API keys: one's own, an administrator's view all", output: items(apiKey) }, async ({ actor }) => ({ items: await platform.listKeys(actor) }));
   define(
     api,
     parts,
     {
-      method: "post", path: "/keys", id: "createKey", tag, summary: "Make an API key; it is shown this once",
-      body: z.object({ name: z.string().trim().min(1).max(100), expiresAt: z.iso.datetime().optional() }), output: newApiKey, status: 201,
+      method: "delete",
+      path: "/people/{id}",
+      id: "removePerson",
+      tag,
+      summary: "Remove a person with their sessions and keys",
+      access: "administrator",
+      params: byId,
+    },
+    async ({ actor, params }) => {
+      await platform.removePerson(actor, params.id);
+    },
+  );
+}
+
+function keyRoutes(api: Api, parts: ServerParts): void {
+  const { platform } = parts;
+  define(
+    api,
+    parts,
+    { method: "get", path: "/keys", id: "listKeys", tag, summary: "List API keys: one's own, an administrator's view all", output: items(apiKey) },
+    async ({ actor }) => ({ items: await platform.listKeys(actor) }),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/keys",
+      id: "createKey",
+      tag,
+      summary: "Make an API key; it is shown this once",
+      body: z.object({ name: z.string().trim().min(1).max(100), expiresAt: z.iso.datetime().optional() }),
+      output: newApiKey,
+      status: 201,
     },
     async ({ actor, body }) => await platform.createKey(actor, defined(body)),
   );
-  define(api, parts, { method: "delete", path: "/keys/{id}", id: "removeKey", tag, summary: "Remove an API key; it stops working at once", params: byId }, async ({ actor, params }) => {
-    await platform.removeKey(actor, params.id);
-  });
+  define(
+    api,
+    parts,
+    { method: "delete", path: "/keys/{id}", id: "removeKey", tag, summary: "Remove an API key; it stops working at once", params: byId },
+    async ({ actor, params }) => {
+      await platform.removeKey(actor, params.id);
+    },
+  );
 }

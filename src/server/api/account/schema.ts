@@ -5,10 +5,20 @@ export const password = z.string().min(8, "expected at least 8 characters").max(
 export const email = z.email("expected an e-mail address").max(254);
 export const personName = z.string().trim().min(1).max(100);
 export const role = z.enum(["administrator", "member"]);
-export const actor = z.object({ personId: z.string().nullable(), name: z.string(), role: z.enum(["operator", "administrator", "member"]) }).openapi("Actor");
+export const actor = z
+  .object({ personId: z.string().nullable(), name: z.string(), role: z.enum(["operator", "administrator", "member"]) })
+  .openapi("Actor");
 export const session = z.object({ actor: actor.nullable(), setupRequired: z.boolean(), email: z.string().nullable() }).openapi("Session");
 export const person = z.object({ id: z.string(), name: z.string(), email: z.string(), role, createdAt: z.string() }).openapi("Person");
 export const apiKey = z
-  .object({ id: z.string(), name: z.string(), prefix: z.string(), personId: z.string().nullable(), createdAt: z.string(), lastUsedAt: z.string().nullable(), expiresAt: z.string().nullable() })
+  .object({
+    id: z.string(),
+    name: z.string(),
+    prefix: z.string(),
+    personId: z.string().nullable(),
+    createdAt: z.string(),
+    lastUsedAt: z.string().nullable(),
+    expiresAt: z.string().nullable(),
+  })
   .openapi("ApiKey");
 export const newApiKey = apiKey.extend({ key: z.string().openapi({ description: "Shown only now." }) }).openapi("NewApiKey");

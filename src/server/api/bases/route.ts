@@ -12,25 +12,103 @@ const bySubId = z.object({ id: z.string() });
 
 export function baseRoutes(api: Api, parts: ServerParts): void {
   const { knowledge } = parts.services;
-  define(api, parts, { method: "get", path: "/bases", id: "listBases", tag, summary: "List knowledge bases", output: items(base) }, async ({ actor }) => ({ items: await knowledge.listBases(actor) }));
-  define(api, parts, { method: "post", path: "/bases", id: "createBase", tag, summary: "Make a knowledge base", body: newBase, output: base, status: 201 }, async ({ actor, body }) => await knowledge.createBase(actor, defined(body)));
-  define(api, parts, { method: "get", path: "/bases/{id}", id: "readBase", tag, summary: "A knowledge base, with how far reading has come", params: byId, output: base }, async ({ actor, params }) => await knowledge.readBase(actor, params.id));
-  define(api, parts, { method: "patch", path: "/bases/{id}", id: "updateBase", tag, summary: "Rename, describe, or embed with another model", params: byId, body: basePatch, output: base }, async ({ actor, params, body }) => {
-    const found = await knowledge.readBase(actor, params.id);
-    return await knowledge.updateBase(actor, found.id, defined(body));
-  });
-  define(api, parts, { method: "delete", path: "/bases/{id}", id: "removeBase", tag, summary: "Remove a knowledge base with everything in it", access: "administrator", params: byId }, async ({ actor, params }) => {
-    const found = await knowledge.readBase(actor, params.id);
-    await knowledge.removeBase(actor, found.id);
-  });
-  define(api, parts, { method: "post", path: "/samples", id: "addSamples", tag, summary: "Add the sample documents that come with the box", output: base, status: 201 }, async ({ actor }) => await knowledge.addSamples(actor));
+  define(
+    api,
+    parts,
+    { method: "get", path: "/bases", id: "listBases", tag, summary: "List knowledge bases", output: items(base) },
+    async ({ actor }) => ({ items: await knowledge.listBases(actor) }),
+  );
+  define(
+    api,
+    parts,
+    { method: "post", path: "/bases", id: "createBase", tag, summary: "Make a knowledge base", body: newBase, output: base, status: 201 },
+    async ({ actor, body }) => await knowledge.createBase(actor, defined(body)),
+  );
   define(
     api,
     parts,
     {
-      method: "post", path: "/bases/{id}/search", id: "search", tag, summary: "Search: by words and meaning, with the rank of each hit in both lists",
-      description: "The same path as chat, OpenAI endpoints and the command line. start and end are half-open UTF-16 offsets into the document's extracted text; text is that slice.",
-      params: byId, body: searchBody, output: searchResult,
+      method: "get",
+      path: "/bases/{id}",
+      id: "readBase",
+      tag,
+      summary: "A knowledge base, with how far reading has come",
+      params: byId,
+      output: base,
+    },
+    async ({ actor, params }) => await knowledge.readBase(actor, params.id),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "patch",
+      path: "/bases/{id}",
+      id: "updateBase",
+      tag,
+      summary: "Rename, describe, or embed with another model",
+      params: byId,
+      body: basePatch,
+      output: base,
+    },
+    async ({ actor, params, body }) => {
+      const found = await knowledge.readBase(actor, params.id);
+      return await knowledge.updateBase(actor, found.id, defined(body));
+    },
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "delete",
+      path: "/bases/{id}",
+      id: "removeBase",
+      tag,
+      summary: "Remove a knowledge base with everything in it",
+      access: "administrator",
+      params: byId,
+    },
+    async ({ actor, params }) => {
+      const found = await knowledge.readBase(actor, params.id);
+      await knowledge.removeBase(actor, found.id);
+    },
+  );
+  searchRoutes(api, parts);
+  uploadRoutes(api, parts);
+  wordRoutes(api, parts);
+  careRoutes(api, parts);
+}
+
+function searchRoutes(api: Api, parts: ServerParts): void {
+  const { knowledge } = parts.services;
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/samples",
+      id: "addSamples",
+      tag,
+      summary: "Add the sample documents that come with the box",
+      output: base,
+      status: 201,
+    },
+    async ({ actor }) => await knowledge.addSamples(actor),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/bases/{id}/search",
+      id: "search",
+      tag,
+      summary: "Search: by words and meaning, with the rank of each hit in both lists",
+      description:
+        "The same path as chat, OpenAI endpoints and the command line. start and end are half-open UTF-16 offsets into the document's extracted text; text is that slice.",
+      params: byId,
+      body: searchBody,
+      output: searchResult,
     },
     async ({ actor, params, body, signal }) => {
       const found = await knowledge.readBase(actor, params.id);
@@ -38,41 +116,107 @@ export function baseRoutes(api: Api, parts: ServerParts): void {
       return await knowledge.search(actor, found.id, { ...defined(rest), ...(filter === undefined ? {} : { filter: defined(filter) }), signal });
     },
   );
-  uploadRoutes(api, parts);
-  wordRoutes(api, parts);
-  careRoutes(api, parts);
 }
 
 function wordRoutes(api: Api, parts: ServerParts): void {
   const { knowledge } = parts.services;
-  define(api, parts, { method: "get", path: "/bases/{id}/dictionary", id: "readDictionary", tag, summary: "Words of the house and synonym groups", params: byId, output: dictionary }, async ({ actor, params }) => {
-    const found = await knowledge.readBase(actor, params.id);
-    return await knowledge.readDictionary(actor, found.id);
-  });
-  define(api, parts, { method: "put", path: "/bases/{id}/dictionary", id: "writeDictionary", tag, summary: "Replace the dictionary", params: byId, body: dictionary }, async ({ actor, params, body }) => {
-    const found = await knowledge.readBase(actor, params.id);
-    await knowledge.writeDictionary(actor, found.id, body);
-  });
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/bases/{id}/dictionary",
+      id: "readDictionary",
+      tag,
+      summary: "Words of the house and synonym groups",
+      params: byId,
+      output: dictionary,
+    },
+    async ({ actor, params }) => {
+      const found = await knowledge.readBase(actor, params.id);
+      return await knowledge.readDictionary(actor, found.id);
+    },
+  );
+  define(
+    api,
+    parts,
+    { method: "put", path: "/bases/{id}/dictionary", id: "writeDictionary", tag, summary: "Replace the dictionary", params: byId, body: dictionary },
+    async ({ actor, params, body }) => {
+      const found = await knowledge.readBase(actor, params.id);
+      await knowledge.writeDictionary(actor, found.id, body);
+    },
+  );
 }
 
 function careRoutes(api: Api, parts: ServerParts): void {
   const { knowledge } = parts.services;
-  define(api, parts, { method: "get", path: "/bases/{id}/curated", id: "listCurated", tag, summary: "Fixed answers, given word for word when their question is asked", params: byId, output: items(curated) }, async ({ actor, params }) => {
-    const found = await knowledge.readBase(actor, params.id);
-    return { items: await knowledge.listCurated(actor, found.id) };
-  });
-  define(api, parts, { method: "post", path: "/bases/{id}/curated", id: "writeCurated", tag, summary: "Add a fixed answer, or change one (with its id)", params: byId, body: newCurated, output: curated, status: 201 }, async ({ actor, params, body }) => {
-    const found = await knowledge.readBase(actor, params.id);
-    return await knowledge.writeCurated(actor, found.id, defined(body));
-  });
-  define(api, parts, { method: "delete", path: "/curated/{id}", id: "removeCurated", tag, summary: "Remove a fixed answer", params: bySubId }, async ({ actor, params }) => {
-    await knowledge.removeCurated(actor, params.id);
-  });
-  define(api, parts, { method: "get", path: "/bases/{id}/gaps", id: "listGaps", tag, summary: "Questions that got no answer, grouped by likeness", params: byId, output: items(gap) }, async ({ actor, params }) => {
-    const found = await knowledge.readBase(actor, params.id);
-    return { items: await knowledge.listGaps(actor, found.id) };
-  });
-  define(api, parts, { method: "post", path: "/gaps/{id}/resolve", id: "resolveGap", tag, summary: "Mark a gap as closed", params: bySubId }, async ({ actor, params }) => {
-    await knowledge.resolveGap(actor, params.id);
-  });
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/bases/{id}/curated",
+      id: "listCurated",
+      tag,
+      summary: "Fixed answers, given word for word when their question is asked",
+      params: byId,
+      output: items(curated),
+    },
+    async ({ actor, params }) => {
+      const found = await knowledge.readBase(actor, params.id);
+      return { items: await knowledge.listCurated(actor, found.id) };
+    },
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/bases/{id}/curated",
+      id: "writeCurated",
+      tag,
+      summary: "Add a fixed answer, or change one (with its id)",
+      params: byId,
+      body: newCurated,
+      output: curated,
+      status: 201,
+    },
+    async ({ actor, params, body }) => {
+      const found = await knowledge.readBase(actor, params.id);
+      return await knowledge.writeCurated(actor, found.id, defined(body));
+    },
+  );
+  define(
+    api,
+    parts,
+    { method: "delete", path: "/curated/{id}", id: "removeCurated", tag, summary: "Remove a fixed answer", params: bySubId },
+    async ({ actor, params }) => {
+      await knowledge.removeCurated(actor, params.id);
+    },
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/bases/{id}/gaps",
+      id: "listGaps",
+      tag,
+      summary: "Questions that got no answer, grouped by likeness",
+      params: byId,
+      output: items(gap),
+    },
+    async ({ actor, params }) => {
+      const found = await knowledge.readBase(actor, params.id);
+      return { items: await knowledge.listGaps(actor, found.id) };
+    },
+  );
+  define(
+    api,
+    parts,
+    { method: "post", path: "/gaps/{id}/resolve", id: "resolveGap", tag, summary: "Mark a gap as closed", params: bySubId },
+    async ({ actor, params }) => {
+      await knowledge.resolveGap(actor, params.id);
+    },
+  );
 }

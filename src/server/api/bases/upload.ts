@@ -15,7 +15,12 @@ const byId = z.object({ id: z.string() });
 const idleMs = 60_000;
 
 const outcome = z
-  .object({ path: z.string(), documentId: z.string().optional(), changed: z.boolean().optional(), error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional() })
+  .object({
+    path: z.string(),
+    documentId: z.string().optional(),
+    changed: z.boolean().optional(),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional(),
+  })
   .openapi("UploadOutcome");
 
 export function uploadRoutes(api: Api, parts: ServerParts): void {
@@ -24,12 +29,21 @@ export function uploadRoutes(api: Api, parts: ServerParts): void {
     api,
     parts,
     {
-      method: "put", path: "/bases/{id}/files", id: "addFile", tag, summary: "Add a file, or a new version of it: the raw bytes",
-      description: "Answers when the bytes are safe on disk; reading goes on as a job. The same path again is a new version; the same bytes again cost nothing.",
+      method: "put",
+      path: "/bases/{id}/files",
+      id: "addFile",
+      tag,
+      summary: "Add a file, or a new version of it: the raw bytes",
+      description:
+        "Answers when the bytes are safe on disk; reading goes on as a job. The same path again is a new version; the same bytes again cost nothing.",
       params: byId,
-      query: z.object({ path: z.string().min(1).max(1024).openapi({ description: "Path inside the base, with folders: 法规/劳动法.pdf" }), tags: z.string().optional().openapi({ description: "Comma-separated." }) }),
+      query: z.object({
+        path: z.string().min(1).max(1024).openapi({ description: "Path inside the base, with folders: 法规/劳动法.pdf" }),
+        tags: z.string().optional().openapi({ description: "Comma-separated." }),
+      }),
       rawBody: { required: true, content: { "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) } } },
-      output: addedFile, status: 201,
+      output: addedFile,
+      status: 201,
     },
     async ({ actor, params, query, c, signal }) => {
       const limit = parts.settings.maxFileMb * 2 ** 20;
@@ -37,7 +51,10 @@ export function uploadRoutes(api: Api, parts: ServerParts): void {
       const found = await knowledge.readBase(actor, params.id);
       const body = c.req.raw.body ?? new Blob([]).stream();
       const stream = limited(body, limit, parts.settings.maxFileMb, signal);
-      const tags = query.tags?.split(",").map((item) => item.trim()).filter((item) => item !== "");
+      const tags = query.tags
+        ?.split(",")
+        .map((item) => item.trim())
+        .filter((item) => item !== "");
       return await knowledge.addFile(actor, found.id, { path: safePath(query.path), content: { stream }, ...(tags === undefined ? {} : { tags }) });
     },
   );
@@ -45,15 +62,25 @@ export function uploadRoutes(api: Api, parts: ServerParts): void {
     api,
     parts,
     {
-      method: "post", path: "/bases/{id}/files", id: "addFiles", tag, summary: "Add files as a form",
-      description: "Every part with a file name is a file; its name (with folders) is its path. A file that is refused has its reason in its line; the others go on.",
+      method: "post",
+      path: "/bases/{id}/files",
+      id: "addFiles",
+      tag,
+      summary: "Add files as a form",
+      description:
+        "Every part with a file name is a file; its name (with folders) is its path. A file that is refused has its reason in its line; the others go on.",
       params: byId,
-      rawBody: { required: true, content: { "multipart/form-data": { schema: z.object({ file: z.array(z.string().openapi({ format: "binary" })) }) } } },
-      output: z.object({ items: list(outcome) }), status: 201,
+      rawBody: {
+        required: true,
+        content: { "multipart/form-data": { schema: z.object({ file: z.array(z.string().openapi({ format: "binary" })) }) } },
+      },
+      output: z.object({ items: list(outcome) }),
+      status: 201,
     },
     async ({ actor, params, c, signal }) => {
       const type = c.req.header("content-type") ?? "";
-      if (!type.toLowerCase().startsWith("multipart/form-data")) throw invalid(`Expected content-type multipart/form-data, got "${type}".`, "content-type 应为 multipart/form-data。");
+      if (!type.toLowerCase().startsWith("multipart/form-data"))
+        throw invalid(`Expected content-type multipart/form-data, got "${type}".`, "content-type 应为 multipart/form-data。");
       const found = await knowledge.readBase(actor, params.id);
       if (c.req.raw.body === null) throw invalid("The form is empty.", "表单为空。");
       return { items: await readForm(parts, actor, found.id, c.req.raw.body, type, signal) };
@@ -61,15 +88,28 @@ export function uploadRoutes(api: Api, parts: ServerParts): void {
   );
 }
 
-async function readForm(parts: ServerParts, actor: Actor, kbId: string, body: ReadableStream<Uint8Array>, type: string, signal: AbortSignal): Promise<z.input<typeof outcome>[]> {
+async function readForm(
+  parts: ServerParts,
+  actor: Actor,
+  kbId: string,
+  body: ReadableStream<Uint8Array>,
+  type: string,
+  signal: AbortSignal,
+): Promise<z.input<typeof outcome>[]> {
   const limit = parts.settings.maxFileMb * 2 ** 20;
   const outcomes: Promise<z.input<typeof outcome>>[] = [];
-  const add = async (path: string, stream: ReadableStream<Uint8Array>): Promise<AddedFile> => await parts.services.knowledge.addFile(actor, kbId, { path: safePath(path), content: { stream } });
+  const add = async (path: string, stream: ReadableStream<Uint8Array>): Promise<AddedFile> =>
+    await parts.services.knowledge.addFile(actor, kbId, { path: safePath(path), content: { stream } });
   const source = Readable.fromWeb(watched(body, signal) as Parameters<typeof Readable.fromWeb>[0]);
   await new Promise<void>((resolve, reject) => {
     let form: busboy.Busboy;
     try {
-      form = busboy({ headers: { "content-type": type }, preservePath: true, defParamCharset: "utf8", limits: { fileSize: limit + 1, files: 10_000, fields: 100, fieldSize: 64 << 10, headerPairs: 50 } });
+      form = busboy({
+        headers: { "content-type": type },
+        preservePath: true,
+        defParamCharset: "utf8",
+        limits: { fileSize: limit + 1, files: 10_000, fields: 100, fieldSize: 64 << 10, headerPairs: 50 },
+      });
     } catch (error) {
       reject(invalid(`The form is not readable: ${(error as Error).message}.`, "无法读取表单。"));
       return;
@@ -119,8 +159,18 @@ function limited(body: ReadableStream<Uint8Array>, limitBytes: number, limitMb: 
         let timer: NodeJS.Timeout | undefined;
         let onAbort: (() => void) | undefined;
         const stopped = new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(new StarboxError("invalid_input", `The upload stood still for ${idleMs / 1000} seconds.`, { hint: "Send it again.", zh: { message: `上传停顿超过 ${idleMs / 1000} 秒。`, hint: "请重新上传。" } })), idleMs);
-          onAbort = () => reject(new StarboxError("cancelled", "The sender left before the file was complete.", { zh: { message: "文件未传完，发送方已断开。" } }));
+          timer = setTimeout(
+            () =>
+              reject(
+                new StarboxError("invalid_input", `The upload stood still for ${idleMs / 1000} seconds.`, {
+                  hint: "Send it again.",
+                  zh: { message: `上传停顿超过 ${idleMs / 1000} 秒。`, hint: "请重新上传。" },
+                }),
+              ),
+            idleMs,
+          );
+          onAbort = () =>
+            reject(new StarboxError("cancelled", "The sender left before the file was complete.", { zh: { message: "文件未传完，发送方已断开。" } }));
           if (signal.aborted) onAbort();
           signal.addEventListener("abort", onAbort, { once: true });
         });
@@ -153,10 +203,18 @@ const tooLarge = (limitMb: number): StarboxError =>
 
 /** A path inside a base: relative, no dots, no control characters; Windows separators become slashes. */
 function safePath(raw: string): string {
-  const path = raw.normalize("NFC").replaceAll("\\", "/").replace(/^(\.\/)+/, "");
+  const path = raw
+    .normalize("NFC")
+    .replaceAll("\\", "/")
+    .replace(/^(\.\/)+/, "");
   const segments = path.split("/");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const bad = path === "" || path.length > 1024 || path.startsWith("/") || /^[a-z]:/i.test(path) || /[\u0000-\u001f\u007f]/.test(path) || segments.some((part) => part === "" || part === "." || part === "..");
+  const bad =
+    path === "" ||
+    path.length > 1024 ||
+    path.startsWith("/") ||
+    /^[a-z]:/i.test(path) ||
+    /[\u0000-\u001f\u007f]/.test(path) ||
+    segments.some((part) => part === "" || part === "." || part === "..");
   if (!bad) return path;
   throw new StarboxError("path_unsafe", `"${raw.slice(0, 200)}" is not a path inside a knowledge base.`, {
     hint: "Use a relative path without . and .., such as 法规/劳动法.pdf.",

@@ -14,26 +14,84 @@ const kbIds = z.array(z.string()).max(50);
 
 export function chatRoutes(api: Api, parts: ServerParts): void {
   const { chats } = parts.services;
-  define(api, parts, { method: "get", path: "/chats", id: "listChats", tag, summary: "One's own chats, newest first", output: items(chat) }, async ({ actor }) => ({ items: await chats.listChats(actor) }));
-  define(api, parts, { method: "post", path: "/chats", id: "createChat", tag, summary: "Start a chat", body: z.object({ kbIds: kbIds.default([]), model: z.string().optional() }), output: chat, status: 201 }, async ({ actor, body }) => await chats.createChat(actor, defined(body)));
   define(
     api,
     parts,
-    { method: "patch", path: "/chats/{id}", id: "updateChat", tag, summary: "Rename a chat, or change what it may read and its model", params: byId, body: z.object({ title: z.string().trim().min(1).max(200).optional(), kbIds: kbIds.optional(), model: z.string().nullable().optional() }), output: chat },
-    async ({ actor, params, body }) => await chats.updateChat(actor, params.id, defined(body)),
+    { method: "get", path: "/chats", id: "listChats", tag, summary: "One's own chats, newest first", output: items(chat) },
+    async ({ actor }) => ({ items: await chats.listChats(actor) }),
   );
-  define(api, parts, { method: "delete", path: "/chats/{id}", id: "removeChat", tag, summary: "Remove a chat", params: byId }, async ({ actor, params }) => {
-    await chats.removeChat(actor, params.id);
-  });
-  define(api, parts, { method: "get", path: "/chats/{id}/turns", id: "readTurns", tag, summary: "The newest branch, oldest turn first", params: byId, output: items(turn) }, async ({ actor, params }) => ({ items: await chats.readTurns(actor, params.id) }));
   define(
     api,
     parts,
     {
-      method: "post", path: "/chats/{id}/ask", id: "askChat", tag, summary: "Ask; the answer comes as server-sent events",
-      description: "Each event's data is one part: turn-start, queued, text-delta, citation, finish, or error. Closing the connection stops the model. replaceTurnId edits an earlier question, retryTurnId answers again.",
+      method: "post",
+      path: "/chats",
+      id: "createChat",
+      tag,
+      summary: "Start a chat",
+      body: z.object({ kbIds: kbIds.default([]), model: z.string().optional() }),
+      output: chat,
+      status: 201,
+    },
+    async ({ actor, body }) => await chats.createChat(actor, defined(body)),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "patch",
+      path: "/chats/{id}",
+      id: "updateChat",
+      tag,
+      summary: "Rename a chat, or change what it may read and its model",
       params: byId,
-      body: z.object({ content: z.string().min(1).max(100_000).optional(), replaceTurnId: z.string().optional(), retryTurnId: z.string().optional() }).refine((body) => body.content !== undefined || body.retryTurnId !== undefined, "expected content or retryTurnId"),
+      body: z.object({ title: z.string().trim().min(1).max(200).optional(), kbIds: kbIds.optional(), model: z.string().nullable().optional() }),
+      output: chat,
+    },
+    async ({ actor, params, body }) => await chats.updateChat(actor, params.id, defined(body)),
+  );
+  define(
+    api,
+    parts,
+    { method: "delete", path: "/chats/{id}", id: "removeChat", tag, summary: "Remove a chat", params: byId },
+    async ({ actor, params }) => {
+      await chats.removeChat(actor, params.id);
+    },
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/chats/{id}/turns",
+      id: "readTurns",
+      tag,
+      summary: "The newest branch, oldest turn first",
+      params: byId,
+      output: items(turn),
+    },
+    async ({ actor, params }) => ({ items: await chats.readTurns(actor, params.id) }),
+  );
+  turnRoutes(api, parts);
+}
+
+function turnRoutes(api: Api, parts: ServerParts): void {
+  const { chats } = parts.services;
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/chats/{id}/ask",
+      id: "askChat",
+      tag,
+      summary: "Ask; the answer comes as server-sent events",
+      description:
+        "Each event's data is one part: turn-start, queued, text-delta, citation, finish, or error. Closing the connection stops the model. replaceTurnId edits an earlier question, retryTurnId answers again.",
+      params: byId,
+      body: z
+        .object({ content: z.string().min(1).max(100_000).optional(), replaceTurnId: z.string().optional(), retryTurnId: z.string().optional() })
+        .refine((body) => body.content !== undefined || body.retryTurnId !== undefined, "expected content or retryTurnId"),
       media: { type: "text/event-stream", description: "data: {type, …} events" },
     },
     async ({ actor, params, body, signal: outer }) => {
@@ -48,12 +106,38 @@ export function chatRoutes(api: Api, parts: ServerParts): void {
       });
     },
   );
-  define(api, parts, { method: "put", path: "/turns/{id}/rating", id: "rateTurn", tag, summary: "Rate an answer", params: byId, body: z.object({ rating: z.enum(["up", "down"]).nullable() }) }, async ({ actor, params, body }) => {
-    await chats.rateTurn(actor, params.id, body.rating);
-  });
-  define(api, parts, { method: "put", path: "/turns/{id}/correction", id: "correctTurn", tag, summary: "Correct an answer; kept for later lessons", params: byId, body: z.object({ text: z.string().trim().min(1).max(100_000), reason: z.string().max(2000).optional() }) }, async ({ actor, params, body }) => {
-    await chats.correctTurn(actor, params.id, defined(body));
-  });
+  define(
+    api,
+    parts,
+    {
+      method: "put",
+      path: "/turns/{id}/rating",
+      id: "rateTurn",
+      tag,
+      summary: "Rate an answer",
+      params: byId,
+      body: z.object({ rating: z.enum(["up", "down"]).nullable() }),
+    },
+    async ({ actor, params, body }) => {
+      await chats.rateTurn(actor, params.id, body.rating);
+    },
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "put",
+      path: "/turns/{id}/correction",
+      id: "correctTurn",
+      tag,
+      summary: "Correct an answer; kept for later lessons",
+      params: byId,
+      body: z.object({ text: z.string().trim().min(1).max(100_000), reason: z.string().max(2000).optional() }),
+    },
+    async ({ actor, params, body }) => {
+      await chats.correctTurn(actor, params.id, defined(body));
+    },
+  );
 }
 
 async function* chatEvents(first: IteratorResult<ChatPart>, rest: AsyncIterator<ChatPart>): AsyncIterable<string> {

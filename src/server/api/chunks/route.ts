@@ -9,12 +9,40 @@ const byId = z.object({ id: z.coerce.number().int().min(1) });
 
 export function chunkRoutes(api: Api, parts: ServerParts): void {
   const { knowledge } = parts.services;
-  define(api, parts, { method: "patch", path: "/chunks/{id}", id: "updateChunk", tag, summary: "Correct a chunk's text for search", params: byId, body: z.object({ text: z.string().min(1).max(100_000) }), output: chunk }, async ({ actor, params, body }) => await knowledge.updateChunk(actor, params.id, body));
   define(
     api,
     parts,
-    { method: "post", path: "/chunks/{id}/split", id: "splitChunk", tag, summary: "Split a chunk in two", params: byId, body: z.object({ at: z.number().int().min(1).openapi({ description: "Offset inside the chunk's text." }) }), output: items(chunk) },
+    {
+      method: "patch",
+      path: "/chunks/{id}",
+      id: "updateChunk",
+      tag,
+      summary: "Correct a chunk's text for search",
+      params: byId,
+      body: z.object({ text: z.string().min(1).max(100_000) }),
+      output: chunk,
+    },
+    async ({ actor, params, body }) => await knowledge.updateChunk(actor, params.id, body),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/chunks/{id}/split",
+      id: "splitChunk",
+      tag,
+      summary: "Split a chunk in two",
+      params: byId,
+      body: z.object({ at: z.number().int().min(1).openapi({ description: "Offset inside the chunk's text." }) }),
+      output: items(chunk),
+    },
     async ({ actor, params, body }) => ({ items: await knowledge.splitChunk(actor, params.id, body.at) }),
   );
-  define(api, parts, { method: "post", path: "/chunks/{id}/merge", id: "mergeChunk", tag, summary: "Join a chunk with the next one", params: byId, output: chunk }, async ({ actor, params }) => await knowledge.mergeChunk(actor, params.id));
+  define(
+    api,
+    parts,
+    { method: "post", path: "/chunks/{id}/merge", id: "mergeChunk", tag, summary: "Join a chunk with the next one", params: byId, output: chunk },
+    async ({ actor, params }) => await knowledge.mergeChunk(actor, params.id),
+  );
 }

@@ -13,20 +13,35 @@ const fileHeaders = (name: string): Record<string, string> => ({
   "cache-control": "private, no-cache",
 });
 
-export async function sendFile(c: RequestContext, file: { readonly filePath: string; readonly name: string; readonly sizeBytes: number }): Promise<Response> {
+export async function sendFile(
+  c: RequestContext,
+  file: { readonly filePath: string; readonly name: string; readonly sizeBytes: number },
+): Promise<Response> {
   const headers = fileHeaders(file.name);
   const range = readRange(c.req.header("range"), file.sizeBytes);
   if (range === "unsatisfiable") return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${file.sizeBytes}` } });
-  if (c.req.method === "HEAD" || file.sizeBytes === 0) return new Response(null, { headers: { ...headers, "content-length": String(file.sizeBytes) } });
+  if (c.req.method === "HEAD" || file.sizeBytes === 0)
+    return new Response(null, { headers: { ...headers, "content-length": String(file.sizeBytes) } });
   const { start, end } = range ?? { start: 0, end: file.sizeBytes - 1 };
   const stream = createReadStream(file.filePath, { start, end });
   await new Promise<void>((resolve, reject) => {
     stream.once("open", () => resolve());
-    stream.once("error", () => reject(new StarboxError("document_not_found", "The file's bytes are gone.", { hint: "Add the file again.", zh: { message: "文件内容已不存在。", hint: "请重新添加该文件。" } })));
+    stream.once("error", () =>
+      reject(
+        new StarboxError("document_not_found", "The file's bytes are gone.", {
+          hint: "Add the file again.",
+          zh: { message: "文件内容已不存在。", hint: "请重新添加该文件。" },
+        }),
+      ),
+    );
   });
   return new Response(Readable.toWeb(stream) as ReadableStream<Uint8Array>, {
     status: range === null ? 200 : 206,
-    headers: { ...headers, "content-length": String(end - start + 1), ...(range === null ? {} : { "content-range": `bytes ${start}-${end}/${file.sizeBytes}` }) },
+    headers: {
+      ...headers,
+      "content-length": String(end - start + 1),
+      ...(range === null ? {} : { "content-range": `bytes ${start}-${end}/${file.sizeBytes}` }),
+    },
   });
 }
 

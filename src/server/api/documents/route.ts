@@ -17,10 +17,18 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
     api,
     parts,
     {
-      method: "get", path: "/bases/{id}/documents", id: "listDocuments", tag, summary: "Documents of a knowledge base, a page at a time", params: byId,
+      method: "get",
+      path: "/bases/{id}/documents",
+      id: "listDocuments",
+      tag,
+      summary: "Documents of a knowledge base, a page at a time",
+      params: byId,
       query: z.object({
-        cursor: z.string().max(500).optional(), limit: z.coerce.number().int().min(1).max(1000).optional(), state: z.string().max(20).optional(),
-        search: z.string().max(200).optional(), folder: z.string().max(1024).optional(),
+        cursor: z.string().max(500).optional(),
+        limit: z.coerce.number().int().min(1).max(1000).optional(),
+        state: z.string().max(20).optional(),
+        search: z.string().max(200).optional(),
+        folder: z.string().max(1024).optional(),
       }),
       output: page,
     },
@@ -29,20 +37,90 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
       return await knowledge.listDocuments(actor, found.id, defined(query));
     },
   );
-  define(api, parts, { method: "get", path: "/documents/{id}", id: "readDocument", tag, summary: "A document with its state", params: byId, output: documentInfo }, async ({ actor, params }) => await knowledge.readDocument(actor, params.id));
-  define(api, parts, { method: "patch", path: "/documents/{id}", id: "updateDocument", tag, summary: "Change title, tags or date", params: byId, body: documentPatch, output: documentInfo }, async ({ actor, params, body }) => await knowledge.updateDocument(actor, params.id, defined(body)));
-  define(api, parts, { method: "delete", path: "/documents/{id}", id: "removeDocument", tag, summary: "Remove a document: text, vectors and bytes", params: byId }, async ({ actor, params }) => {
-    await knowledge.removeDocument(actor, params.id);
-  });
-  define(api, parts, { method: "post", path: "/documents/{id}/retry", id: "retryDocument", tag, summary: "Read a failed document again", params: byId }, async ({ actor, params }) => {
-    await knowledge.retryDocument(actor, params.id);
-  });
-  define(api, parts, { method: "get", path: "/documents/{id}/text", id: "readText", tag, summary: "Extracted text with its blocks; citations' offsets point into it", params: byId, query: version, output: documentText }, async ({ actor, params, query }) => await knowledge.readText(actor, params.id, query.version));
   define(
     api,
     parts,
-    { method: "get", path: "/documents/{id}/original", id: "readOriginal", tag, summary: "The original bytes", params: byId, query: version, media: { type: "application/octet-stream", description: "The file as it was added" } },
+    { method: "get", path: "/documents/{id}", id: "readDocument", tag, summary: "A document with its state", params: byId, output: documentInfo },
+    async ({ actor, params }) => await knowledge.readDocument(actor, params.id),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "patch",
+      path: "/documents/{id}",
+      id: "updateDocument",
+      tag,
+      summary: "Change title, tags or date",
+      params: byId,
+      body: documentPatch,
+      output: documentInfo,
+    },
+    async ({ actor, params, body }) => await knowledge.updateDocument(actor, params.id, defined(body)),
+  );
+  define(
+    api,
+    parts,
+    { method: "delete", path: "/documents/{id}", id: "removeDocument", tag, summary: "Remove a document: text, vectors and bytes", params: byId },
+    async ({ actor, params }) => {
+      await knowledge.removeDocument(actor, params.id);
+    },
+  );
+  define(
+    api,
+    parts,
+    { method: "post", path: "/documents/{id}/retry", id: "retryDocument", tag, summary: "Read a failed document again", params: byId },
+    async ({ actor, params }) => {
+      await knowledge.retryDocument(actor, params.id);
+    },
+  );
+  textRoutes(api, parts);
+}
+
+function textRoutes(api: Api, parts: ServerParts): void {
+  const { knowledge } = parts.services;
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/documents/{id}/text",
+      id: "readText",
+      tag,
+      summary: "Extracted text with its blocks; citations' offsets point into it",
+      params: byId,
+      query: version,
+      output: documentText,
+    },
+    async ({ actor, params, query }) => await knowledge.readText(actor, params.id, query.version),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/documents/{id}/original",
+      id: "readOriginal",
+      tag,
+      summary: "The original bytes",
+      params: byId,
+      query: version,
+      media: { type: "application/octet-stream", description: "The file as it was added" },
+    },
     async ({ actor, params, query, c }) => await sendFile(c, await knowledge.openOriginal(actor, params.id, query.version)),
   );
-  define(api, parts, { method: "get", path: "/documents/{id}/chunks", id: "listChunks", tag, summary: "The pieces that are searched", params: byId, output: items(chunk) }, async ({ actor, params }) => ({ items: await knowledge.listChunks(actor, params.id) }));
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/documents/{id}/chunks",
+      id: "listChunks",
+      tag,
+      summary: "The pieces that are searched",
+      params: byId,
+      output: items(chunk),
+    },
+    async ({ actor, params }) => ({ items: await knowledge.listChunks(actor, params.id) }),
+  );
 }

@@ -5,42 +5,88 @@ import { list } from "../define.ts";
 const warning = z.object({ code: z.string(), message: z.string() });
 export const errorRecord = z
   .object({
-    code: z.string(), message: z.string(), hint: z.string().optional(), zh: z.object({ message: z.string(), hint: z.string().optional() }).optional(),
-    details: z.record(z.string(), z.unknown()).readonly().optional(), retryAfterSeconds: z.number().optional(),
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+    zh: z.object({ message: z.string(), hint: z.string().optional() }).optional(),
+    details: z.record(z.string(), z.unknown()).readonly().optional(),
+    retryAfterSeconds: z.number().optional(),
   })
   .openapi("ErrorRecord");
 
 export const documentInfo = z
   .object({
-    id: z.string(), kbId: z.string(), path: z.string(), title: z.string(), type: z.string(),
-    state: z.enum(["waiting", "reading", "words", "ready", "failed", "needs-ocr"]).openapi({ description: "words: searchable by words; ready: by meaning too." }),
-    pages: z.number().nullable(), scannedPages: list(z.number()), chunks: z.number(), embedded: z.number(), sizeBytes: z.number(), sha256: z.string(), version: z.number(),
+    id: z.string(),
+    kbId: z.string(),
+    path: z.string(),
+    title: z.string(),
+    type: z.string(),
+    state: z
+      .enum(["waiting", "reading", "words", "ready", "failed", "needs-ocr"])
+      .openapi({ description: "words: searchable by words; ready: by meaning too." }),
+    pages: z.number().nullable(),
+    scannedPages: list(z.number()),
+    chunks: z.number(),
+    embedded: z.number(),
+    sizeBytes: z.number(),
+    sha256: z.string(),
+    version: z.number(),
     date: z.string().nullable(),
     edition: z
-      .object({ work: z.string(), state: z.enum(["in-force", "superseded"]), others: list(z.object({ documentId: z.string(), path: z.string(), date: z.string().nullable() })) })
+      .object({
+        work: z.string(),
+        state: z.enum(["in-force", "superseded"]),
+        others: list(z.object({ documentId: z.string(), path: z.string(), date: z.string().nullable() })),
+      })
       .nullable(),
-    tags: list(z.string()), warnings: list(warning), error: errorRecord.nullable(), createdAt: z.string(), updatedAt: z.string(),
+    tags: list(z.string()),
+    warnings: list(warning),
+    error: errorRecord.nullable(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
   })
   .openapi("Document");
 
 export const documentPatch = z.object({
   tags: z.array(z.string().min(1).max(100)).max(50).optional(),
   title: z.string().trim().min(1).max(500).optional(),
-  date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD").nullable().optional(),
+  date: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD")
+    .nullable()
+    .optional(),
 });
 
 const box = z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() });
 export const documentText = z
   .object({
-    versionId: z.string(), text: z.string(),
-    blocks: list(z.object({ kind: z.enum(["title", "heading", "paragraph", "list", "table-row", "record", "code"]), start: z.number(), end: z.number(), page: z.number().nullable(), level: z.number().optional(), box: box.optional() })),
+    versionId: z.string(),
+    text: z.string(),
+    blocks: list(
+      z.object({
+        kind: z.enum(["title", "heading", "paragraph", "list", "table-row", "record", "code"]),
+        start: z.number(),
+        end: z.number(),
+        page: z.number().nullable(),
+        level: z.number().optional(),
+        box: box.optional(),
+      }),
+    ),
     pages: z.number().nullable(),
   })
   .openapi("DocumentText");
 
 export const chunk = z
   .object({
-    id: z.number(), ordinal: z.number(), start: z.number(), end: z.number(), page: z.number().nullable(), context: list(z.string()), label: z.string().nullable(),
-    text: z.string(), edited: z.boolean(), embedded: z.boolean(),
+    id: z.number(),
+    ordinal: z.number(),
+    start: z.number(),
+    end: z.number(),
+    page: z.number().nullable(),
+    context: list(z.string()),
+    label: z.string().nullable(),
+    text: z.string(),
+    edited: z.boolean(),
+    embedded: z.boolean(),
   })
   .openapi("Chunk");

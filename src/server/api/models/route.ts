@@ -7,10 +7,28 @@ const tag = "models";
 const byId = z.object({ id: z.string() });
 const model = z
   .object({
-    id: z.string(), kind: z.enum(["language", "embedding", "reranker"]), state: z.enum(["available", "pulling", "ready", "loaded", "failed"]),
-    sizeBytes: z.number().nullable(), sha256: z.string().nullable(), memoryBytes: z.number().nullable(), sources: list(z.string()), engine: z.string(), licence: z.string(),
-    languages: list(z.string()), quantisation: z.string().nullable(), contextTokens: z.number().nullable(), isDefault: z.boolean(),
-    progress: z.object({ receivedBytes: z.number(), totalBytes: z.number().nullable(), bytesPerSecond: z.number(), etaSeconds: z.number().nullable(), source: z.string() }).optional(),
+    id: z.string(),
+    kind: z.enum(["language", "embedding", "reranker"]),
+    state: z.enum(["available", "pulling", "ready", "loaded", "failed"]),
+    sizeBytes: z.number().nullable(),
+    sha256: z.string().nullable(),
+    memoryBytes: z.number().nullable(),
+    sources: list(z.string()),
+    engine: z.string(),
+    licence: z.string(),
+    languages: list(z.string()),
+    quantisation: z.string().nullable(),
+    contextTokens: z.number().nullable(),
+    isDefault: z.boolean(),
+    progress: z
+      .object({
+        receivedBytes: z.number(),
+        totalBytes: z.number().nullable(),
+        bytesPerSecond: z.number(),
+        etaSeconds: z.number().nullable(),
+        source: z.string(),
+      })
+      .optional(),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional(),
   })
   .openapi("Model");
@@ -18,19 +36,89 @@ const verified = z.object({ id: z.string(), ok: z.boolean(), expected: z.string(
 
 export function modelRoutes(api: Api, parts: ServerParts): void {
   const { models } = parts.services;
-  define(api, parts, { method: "get", path: "/models", id: "listModels", tag, summary: "Every model of the catalogue and of this box", output: items(model) }, async () => ({ items: await models.list() }));
   define(
     api,
     parts,
-    { method: "post", path: "/models/import", id: "importModel", tag, summary: "Take a GGUF file from the box's disk or a USB disk", access: "administrator", body: z.object({ path: z.string().min(1).max(4096), id: z.string().min(1).max(200).optional() }), output: model, status: 201 },
+    { method: "get", path: "/models", id: "listModels", tag, summary: "Every model of the catalogue and of this box", output: items(model) },
+    async () => ({ items: await models.list() }),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/models/import",
+      id: "importModel",
+      tag,
+      summary: "Take a GGUF file from the box's disk or a USB disk",
+      access: "administrator",
+      body: z.object({ path: z.string().min(1).max(4096), id: z.string().min(1).max(200).optional() }),
+      output: model,
+      status: 201,
+    },
     async ({ body }) => await models.import(body.path, body.id),
   );
-  define(api, parts, { method: "post", path: "/models/{id}/pull", id: "pullModel", tag, summary: "Start (or join) pulling a model; progress is in the list", access: "administrator", params: byId, output: model, status: 202 }, async ({ params }) => await models.pull(params.id));
-  define(api, parts, { method: "post", path: "/models/{id}/cancel", id: "cancelPull", tag, summary: "Stop pulling; what came is kept", access: "administrator", params: byId }, async ({ params }) => {
-    await models.cancelPull(params.id);
-  });
-  define(api, parts, { method: "post", path: "/models/{id}/verify", id: "verifyModel", tag, summary: "Hash a model's file and compare", access: "administrator", params: byId, output: verified }, async ({ params }) => await models.verify(params.id));
-  define(api, parts, { method: "delete", path: "/models/{id}", id: "removeModel", tag, summary: "Remove a model's file; refused while in use", access: "administrator", params: byId }, async ({ params }) => {
-    await models.remove(params.id);
-  });
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/models/{id}/pull",
+      id: "pullModel",
+      tag,
+      summary: "Start (or join) pulling a model; progress is in the list",
+      access: "administrator",
+      params: byId,
+      output: model,
+      status: 202,
+    },
+    async ({ params }) => await models.pull(params.id),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/models/{id}/cancel",
+      id: "cancelPull",
+      tag,
+      summary: "Stop pulling; what came is kept",
+      access: "administrator",
+      params: byId,
+    },
+    async ({ params }) => {
+      await models.cancelPull(params.id);
+    },
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/models/{id}/verify",
+      id: "verifyModel",
+      tag,
+      summary: "Hash a model's file and compare",
+      access: "administrator",
+      params: byId,
+      output: verified,
+    },
+    async ({ params }) => await models.verify(params.id),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "delete",
+      path: "/models/{id}",
+      id: "removeModel",
+      tag,
+      summary: "Remove a model's file; refused while in use",
+      access: "administrator",
+      params: byId,
+    },
+    async ({ params }) => {
+      await models.remove(params.id);
+    },
+  );
 }

@@ -10,54 +10,120 @@ import { changes } from "./changes.ts";
 
 const tag = "system";
 const byId = z.object({ id: z.string() });
-const ready = z.object({ ready: z.boolean(), missing: list(z.object({ what: z.enum(["language-model", "embedder", "database"]), detail: z.string(), etaSeconds: z.number().nullable() })) }).openapi("Ready");
+const ready = z
+  .object({
+    ready: z.boolean(),
+    missing: list(z.object({ what: z.enum(["language-model", "embedder", "database"]), detail: z.string(), etaSeconds: z.number().nullable() })),
+  })
+  .openapi("Ready");
 const info = z
   .object({
-    version: z.string(), commit: z.string().nullable(), uptimeSeconds: z.number(),
-    machine: z.object({ cpu: z.string(), cores: z.number(), memoryBytes: z.number(), freeMemoryBytes: z.number(), platform: z.string(), gpu: z.string().nullable() }),
+    version: z.string(),
+    commit: z.string().nullable(),
+    uptimeSeconds: z.number(),
+    machine: z.object({
+      cpu: z.string(),
+      cores: z.number(),
+      memoryBytes: z.number(),
+      freeMemoryBytes: z.number(),
+      platform: z.string(),
+      gpu: z.string().nullable(),
+    }),
     disk: z.object({ totalBytes: z.number(), freeBytes: z.number(), dataBytes: z.number() }),
     processes: list(z.object({ name: z.string(), pid: z.number(), residentBytes: z.number() })),
     queue: list(z.object({ model: z.string(), running: z.number(), waiting: z.number(), limit: z.number() })),
-    jobs: z.object({ running: z.number(), queued: z.number(), failed: z.number() }), dataFolder: z.string(),
+    jobs: z.object({ running: z.number(), queued: z.number(), failed: z.number() }),
+    dataFolder: z.string(),
   })
   .openapi("System");
 const check = z.object({ name: z.string(), ok: z.boolean(), found: z.string(), hint: z.string() }).openapi("Check");
 const job = z
   .object({
-    id: z.string(), kind: z.enum(["ingest", "embed", "reembed", "pull", "purge"]), subject: z.string(), kbId: z.string().nullable(), state: z.enum(["queued", "running", "done", "failed", "cancelled"]),
-    progress: z.object({ done: z.number(), total: z.number().nullable(), unit: z.string(), etaSeconds: z.number().nullable() }), attempts: z.number(), error: errorRecord.nullable(),
-    createdAt: z.string(), updatedAt: z.string(),
+    id: z.string(),
+    kind: z.enum(["ingest", "embed", "reembed", "pull", "purge"]),
+    subject: z.string(),
+    kbId: z.string().nullable(),
+    state: z.enum(["queued", "running", "done", "failed", "cancelled"]),
+    progress: z.object({ done: z.number(), total: z.number().nullable(), unit: z.string(), etaSeconds: z.number().nullable() }),
+    attempts: z.number(),
+    error: errorRecord.nullable(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
   })
   .openapi("Job");
 
 export function systemRoutes(api: Api, parts: ServerParts): void {
   const { system } = parts.services;
-  define(api, parts, { method: "get", path: "/system/ready", id: "readReady", tag, summary: "What is still missing until everything works", output: ready }, async () => await system.ready());
-  define(api, parts, { method: "get", path: "/system", id: "readSystem", tag, summary: "Machine, memory, disk, processes, queue", output: info }, async () => await system.info());
-  define(api, parts, { method: "get", path: "/system/doctor", id: "doctor", tag, summary: "What works, what does not, what to do", access: "administrator", output: items(check) }, async () => ({ items: await system.doctor() }));
   define(
     api,
     parts,
-    { method: "get", path: "/jobs", id: "listJobs", tag, summary: "Long work: progress, estimate, reason when it failed", query: z.object({ state: z.string().max(20).optional(), limit: z.coerce.number().int().min(1).max(1000).optional() }), output: items(job) },
+    { method: "get", path: "/system/ready", id: "readReady", tag, summary: "What is still missing until everything works", output: ready },
+    async () => await system.ready(),
+  );
+  define(
+    api,
+    parts,
+    { method: "get", path: "/system", id: "readSystem", tag, summary: "Machine, memory, disk, processes, queue", output: info },
+    async () => await system.info(),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/system/doctor",
+      id: "doctor",
+      tag,
+      summary: "What works, what does not, what to do",
+      access: "administrator",
+      output: items(check),
+    },
+    async () => ({ items: await system.doctor() }),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/jobs",
+      id: "listJobs",
+      tag,
+      summary: "Long work: progress, estimate, reason when it failed",
+      query: z.object({ state: z.string().max(20).optional(), limit: z.coerce.number().int().min(1).max(1000).optional() }),
+      output: items(job),
+    },
     async ({ query }) => ({ items: await system.listJobs(defined(query)) }),
   );
   define(api, parts, { method: "post", path: "/jobs/{id}/cancel", id: "cancelJob", tag, summary: "Stop a job", params: byId }, async ({ params }) => {
     await system.cancelJob(params.id);
   });
-  define(api, parts, { method: "post", path: "/jobs/{id}/retry", id: "retryJob", tag, summary: "Try a failed job again", params: byId }, async ({ params }) => {
-    await system.retryJob(params.id);
-  });
+  define(
+    api,
+    parts,
+    { method: "post", path: "/jobs/{id}/retry", id: "retryJob", tag, summary: "Try a failed job again", params: byId },
+    async ({ params }) => {
+      await system.retryJob(params.id);
+    },
+  );
   define(
     api,
     parts,
     {
-      method: "get", path: "/events", id: "readEvents", tag, summary: "What changes, as server-sent events",
+      method: "get",
+      path: "/events",
+      id: "readEvents",
+      tag,
+      summary: "What changes, as server-sent events",
       description: "Events jobs, models and bases each carry the whole list ({items}) when it has changed, and once at the start.",
       media: { type: "text/event-stream", description: "event: jobs | models | bases" },
     },
     async ({ actor, signal: outer }) => {
       const { signal, abort } = requestSignal(outer);
-      return eventStream({ source: changes(parts.services, actor, signal), leave: abort, failed: (error) => namedEvent("error", { error: readError(error, parts.logger, "events") }) });
+      return eventStream({
+        source: changes(parts.services, actor, signal),
+        leave: abort,
+        failed: (error) => namedEvent("error", { error: readError(error, parts.logger, "events") }),
+      });
     },
   );
 }

@@ -1,0 +1,88 @@
+/** @file Every resource route with a good and a bad body, its success status, and an id that is not there. */
+
+export type Row = {
+  readonly route: string;
+  readonly json?: unknown;
+  readonly bad?: unknown;
+  readonly ok: number;
+  readonly admin?: true;
+  readonly missing?: string;
+};
+export const rows: readonly Row[] = [
+  { route: "GET /api/people", ok: 200, admin: true },
+  {
+    route: "POST /api/people",
+    json: { name: "Eve", email: "eve@example.org", password: "12345678" },
+    bad: { name: "Eve", email: "not an address", password: "12345678" },
+    ok: 201,
+    admin: true,
+  },
+  { route: "GET /api/keys", ok: 200 },
+  { route: "POST /api/keys", json: { name: "k" }, bad: { name: "" }, ok: 201 },
+  { route: "DELETE /api/keys/KEY", ok: 204, missing: "DELETE /api/keys/nope" },
+  { route: "GET /api/bases", ok: 200 },
+  { route: "POST /api/bases", json: { name: "x" }, bad: { name: "  " }, ok: 201 },
+  { route: "GET /api/bases/kb_1", ok: 200, missing: "GET /api/bases/nope" },
+  { route: "PATCH /api/bases/kb_1", json: { name: "y" }, bad: { name: 7 }, ok: 200, missing: "PATCH /api/bases/nope" },
+  { route: "POST /api/samples", ok: 201 },
+  {
+    route: "POST /api/bases/kb_1/search",
+    json: { query: "q", limit: 3, filter: { types: ["md"], dateFrom: "2020-01-01" } },
+    bad: { query: "q", filter: { dateFrom: "yesterday" } },
+    ok: 200,
+    missing: "POST /api/bases/nope/search",
+  },
+  { route: "GET /api/bases/kb_1/documents?limit=5", ok: 200, missing: "GET /api/bases/nope/documents" },
+  { route: "GET /api/bases/kb_1/dictionary", ok: 200, missing: "GET /api/bases/nope/dictionary" },
+  {
+    route: "PUT /api/bases/kb_1/dictionary",
+    json: { words: ["a"], synonyms: [] },
+    bad: { words: "a" },
+    ok: 204,
+    missing: "PUT /api/bases/nope/dictionary",
+  },
+  { route: "GET /api/bases/kb_1/curated", ok: 200, missing: "GET /api/bases/nope/curated" },
+  {
+    route: "POST /api/bases/kb_1/curated",
+    json: { question: "q", answer: "a" },
+    bad: { question: "q" },
+    ok: 201,
+    missing: "POST /api/bases/nope/curated",
+  },
+  { route: "DELETE /api/curated/cur_1", ok: 204, missing: "DELETE /api/curated/nope" },
+  { route: "GET /api/bases/kb_1/gaps", ok: 200, missing: "GET /api/bases/nope/gaps" },
+  { route: "POST /api/gaps/gap_1/resolve", ok: 204, missing: "POST /api/gaps/nope/resolve" },
+  { route: "DELETE /api/bases/kb_1", ok: 204, admin: true, missing: "DELETE /api/bases/nope" },
+  { route: "GET /api/documents/doc_1", ok: 200, missing: "GET /api/documents/nope" },
+  { route: "PATCH /api/documents/doc_1", json: { title: "t" }, bad: { date: "soon" }, ok: 200, missing: "PATCH /api/documents/nope" },
+  { route: "POST /api/documents/doc_1/retry", ok: 204, missing: "POST /api/documents/nope/retry" },
+  { route: "GET /api/documents/doc_1/text", ok: 200, missing: "GET /api/documents/nope/text" },
+  { route: "GET /api/documents/doc_1/original", ok: 200, missing: "GET /api/documents/nope/original" },
+  { route: "GET /api/documents/doc_1/chunks", ok: 200, missing: "GET /api/documents/nope/chunks" },
+  { route: "DELETE /api/documents/doc_1", ok: 204, missing: "DELETE /api/documents/nope" },
+  { route: "PATCH /api/chunks/7", json: { text: "t" }, bad: {}, ok: 200, missing: "PATCH /api/chunks/404" },
+  { route: "POST /api/chunks/7/split", json: { at: 2 }, bad: { at: "2" }, ok: 200, missing: "POST /api/chunks/404/split" },
+  { route: "POST /api/chunks/7/merge", ok: 200, missing: "POST /api/chunks/404/merge" },
+  { route: "POST /api/ask", json: { kbs: ["法规"], question: "q" }, bad: { kbs: ["法规"] }, ok: 200 },
+  { route: "GET /api/answers/ans_1", ok: 200, missing: "GET /api/answers/nope" },
+  { route: "GET /api/chats", ok: 200 },
+  { route: "POST /api/chats", json: {}, bad: { kbIds: "x" }, ok: 201 },
+  { route: "PATCH /api/chats/chat_1", json: { title: "t" }, bad: { title: 1 }, ok: 200, missing: "PATCH /api/chats/nope" },
+  { route: "GET /api/chats/chat_1/turns", ok: 200, missing: "GET /api/chats/nope/turns" },
+  { route: "POST /api/chats/chat_1/ask", json: { content: "q" }, bad: {}, ok: 200, missing: "POST /api/chats/nope/ask" },
+  { route: "DELETE /api/chats/chat_1", ok: 204, missing: "DELETE /api/chats/nope" },
+  { route: "PUT /api/turns/turn_2/rating", json: { rating: "up" }, bad: { rating: "great" }, ok: 204, missing: "PUT /api/turns/nope/rating" },
+  { route: "PUT /api/turns/turn_2/correction", json: { text: "t" }, bad: { text: "" }, ok: 204, missing: "PUT /api/turns/nope/correction" },
+  { route: "GET /api/models", ok: 200 },
+  { route: "POST /api/models/import", json: { path: "/usb/a.gguf" }, bad: {}, ok: 201, admin: true },
+  { route: "POST /api/models/tiny/pull", ok: 202, admin: true, missing: "POST /api/models/nope/pull" },
+  { route: "POST /api/models/tiny/cancel", ok: 204, admin: true, missing: "POST /api/models/nope/cancel" },
+  { route: "POST /api/models/tiny/verify", ok: 200, admin: true, missing: "POST /api/models/nope/verify" },
+  { route: "DELETE /api/models/tiny", ok: 204, admin: true, missing: "DELETE /api/models/nope" },
+  { route: "GET /api/system/ready", ok: 200 },
+  { route: "GET /api/system", ok: 200 },
+  { route: "GET /api/system/doctor", ok: 200, admin: true },
+  { route: "GET /api/jobs?limit=3", ok: 200 },
+  { route: "POST /api/jobs/job_1/cancel", ok: 204, missing: "POST /api/jobs/nope/cancel" },
+  { route: "POST /api/jobs/job_1/retry", ok: 204, missing: "POST /api/jobs/nope/retry" },
+];
