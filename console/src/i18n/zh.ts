@@ -62,10 +62,10 @@ export const zh = {
   "arriving.embedder": "向量模型",
   "arriving.meanwhile": "现在就可以添加文档、按词检索；模型就绪后，按语义检索和成文回答会自动启用。",
 
-  "samples.use": "用法规样本试试",
+  "samples.use": "用示例法规试试",
   "samples.own": "添加自己的文档",
   "samples.reading": "还有 {{count}} 份正在读取，读完的已经可以提问。",
-  "samples.ready": "法规样本已就绪，可以直接问：",
+  "samples.ready": "示例法规已就绪，可以直接问：",
   "samples.q1": "试用期最长可以约定多久？",
   "samples.q2": "网购的东西几天之内可以无理由退货？",
   "samples.q3": "工作满多少年可以休十天年假？",

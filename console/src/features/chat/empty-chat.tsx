@@ -9,6 +9,8 @@ import { ErrorCard } from "../../ui/error-card.tsx";
 import { BaseIcon, KnowledgeIcon, NextIcon } from "../../ui/icons.ts";
 import type { Choice } from "./choice.ts";
 
+/** The name the box gives the base of its samples. */
+const sampleBaseName = "示例法规";
 const sampleKeys = ["samples.q1", "samples.q2", "samples.q3"] as const;
 
 export function EmptyChat({ choice, onChoice, onAsk }: { readonly choice: Choice; readonly onChoice: (choice: Choice) => void; readonly onAsk: (question: string) => void }) {
@@ -19,7 +21,7 @@ export function EmptyChat({ choice, onChoice, onAsk }: { readonly choice: Choice
     onChoice({ ...choice, kbIds: [base.id] });
     return base;
   }, [["bases"], ["documents"]]);
-  const samples = addSamples.data ?? bases?.find((base) => base.name === "法规样本" || base.name === "samples");
+  const samples = addSamples.data ?? bases?.find((base) => base.name === sampleBaseName);
   const samplesChosen = samples !== undefined && choice.kbIds.includes(samples.id);
   const pending = bases?.find((base) => base.id === samples?.id)?.pending ?? 0;
 
