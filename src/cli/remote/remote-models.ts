@@ -95,10 +95,11 @@ function presentMessage(message: ChatMessage): Record<string, unknown> {
   };
 }
 
-/** The OpenAI shape has no word for query or passage: the box takes such texts as passages. */
+/** OpenAI's shape has no word for query or passage; the box takes one as `input_type`. */
 export function createRemoteEmbedder(client: Client, info: ModelInfo): EmbeddingModel {
   const embed = async (
     input: readonly string[],
+    kind: "query" | "passage",
     signal?: AbortSignal,
   ): Promise<{ readonly vectors: readonly Float32Array[]; readonly tokens: number }> => {
     try {
@@ -106,7 +107,7 @@ export function createRemoteEmbedder(client: Client, info: ModelInfo): Embedding
         "POST",
         "/v1/embeddings",
         {
-          json: { model: info.id, input, encoding_format: "float" },
+          json: { model: info.id, input, input_type: kind, encoding_format: "float" },
           ...(signal === undefined ? {} : { signal }),
         },
       );
@@ -120,7 +121,7 @@ export function createRemoteEmbedder(client: Client, info: ModelInfo): Embedding
     id: info.id,
     dimensions: 0,
     maxTokens: info.contextTokens ?? 0,
-    embed: async (texts, { signal }) => (await embed(texts, signal)).vectors,
-    countTokens: async (texts) => await Promise.all(texts.map(async (text) => (await embed([text])).tokens)),
+    embed: async (texts, { kind, signal }) => (await embed(texts, kind, signal)).vectors,
+    countTokens: async (texts) => await Promise.all(texts.map(async (text) => (await embed([text], "passage")).tokens)),
   };
 }

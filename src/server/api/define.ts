@@ -1,11 +1,10 @@
 /** @file One resource route: its description in OpenAPI and its handler, from the same schemas. Order: 401, 400, 403, then the handler. */
-import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Actor, Caller } from "#contracts";
 import { parseWith, readJson } from "../body.ts";
 import { needAdministrator, type RequestContext, type ServerEnv, type ServerParts, signedIn } from "../context.ts";
 
 export type Api = OpenAPIHono<ServerEnv>;
-export const createApi = (): Api => new OpenAPIHono<ServerEnv>();
 
 type Schema = z.ZodType;
 type In<S> = S extends Schema ? z.output<S> : undefined;
