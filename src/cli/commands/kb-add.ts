@@ -140,6 +140,7 @@ async function waitUntil(
   const { services, actor } = box;
   const ids = new Set(sent.flatMap(({ documentId }) => documentId ?? []));
   if (ids.size === 0) return;
+  const archives = foldersOf(sent);
   if (goal === "ready" && !(await services.models.list()).some((model) => model.kind === "embedding" && model.isDefault)) return; // switched off: words are all there will be
   const progress = terminal.progress(goal === "words" ? terminal.text("reading", "读取") : terminal.text("embedding", "向量化"));
   let checkedAt = 0;
@@ -153,7 +154,7 @@ async function waitUntil(
     if (complete || Date.now() - checkedAt > 5000) {
       checkedAt = Date.now();
       const documents = await readDocuments(box, base);
-      const mine = documents.filter((document) => ids.has(document.id) || isMember(document, sent));
+      const mine = documents.filter((document) => ids.has(document.id) || isMember(document, archives));
       if (mine.every((document) => settled[goal].includes(document.state))) break;
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -176,8 +177,8 @@ async function readDocuments({ services, actor }: Connection, base: KnowledgeBas
 }
 
 /** Files inside an archive or a mail are documents of their own: "archive.zip/inner/a.md". */
-const isMember = (document: DocumentInfo, sent: readonly Sent[]): boolean =>
-  sent.some(({ path }) => /\.(zip|eml)$/i.test(path) && document.path.startsWith(`${path}/`));
+const foldersOf = (sent: readonly Sent[]): readonly string[] => sent.filter(({ path }) => /\.(zip|eml)$/i.test(path)).map(({ path }) => `${path}/`);
+const isMember = (document: DocumentInfo, folders: readonly string[]): boolean => folders.some((folder) => document.path.startsWith(folder));
 
 async function collectLines(box: Connection, base: KnowledgeBaseInfo, sent: readonly Sent[]): Promise<readonly FileLine[]> {
   const documents = await readDocuments(box, base);
@@ -188,7 +189,8 @@ async function collectLines(box: Connection, base: KnowledgeBaseInfo, sent: read
       const error = item.error ?? { code: "document_not_found" as const, message: "Removed while it was being read." };
       return [{ path: item.path, documentId: item.documentId, state: "failed", pages: null, chunks: 0, error }];
     }
-    return [document, ...documents.filter((other) => isMember(other, [item]))].map(presentDocument);
+    const inside = foldersOf([item]);
+    return [document, ...(inside.length === 0 ? [] : documents.filter((other) => isMember(other, inside)))].map(presentDocument);
   });
 }
 
@@ -204,6 +206,7 @@ function humanLine(line: FileLine, { terminal }: Cli): string {
     return `✗ ${line.path}  ${code}${terminal.text(": ", "：")}${terminal.text(message, zh?.message ?? message)}${way === "" ? "" : `\n    ${way}`}`;
   }
   if (line.state === "needs-ocr") return `! ${line.path}  ${terminal.text("only pictures: needs OCR", "仅含图片，需要文字识别")}`;
+  if (line.state === "waiting" || line.state === "reading") return `… ${line.path}`;
   return `✓ ${line.path}  ${line.pages === null ? "" : terminal.text(`${line.pages} pages, `, `${line.pages} 页，`)}${terminal.text(`${line.chunks} passages`, `${line.chunks} 个段落`)}`;
 }
 
