@@ -161,7 +161,7 @@ export class PdfSource {
       if (pdfium._FPDFText_IsGenerated(text, i) === 1) continue;
       if (pdfium._FPDFText_GetLooseCharBox(text, i, at) === 0) continue;
       const [left, top, right, bottom] = this.#floats() as unknown as [number, number, number, number];
-      const angle = ((pdfium._FPDFText_GetCharAngle(text, i) * 2) / Math.PI + frame.turns * -1 + 8) % 4;
+      const angle = ((pdfium._FPDFText_GetCharAngle(text, i) * 2) / Math.PI + frame.turns + 8) % 4;
       // Slanted text is a stamp or a watermark.
       if (Math.abs(angle - Math.round(angle)) > 0.06 || Math.round(angle) % 4 !== 0) continue;
       const [nowSize, nowHeight] = [pdfium._FPDFText_GetFontSize(text, i), top - bottom];

@@ -3,31 +3,37 @@ import type { Box, DocumentMeta, ParsedDocument } from "#contracts";
 import { type BlockOptions, DocumentBuilder } from "./builder.ts";
 import { corruptError, type ParseLimits, tooLargeError } from "./limits.ts";
 import { PdfSource } from "./pdf-engine.ts";
-import { collectFragments, type Line, orderLines } from "./pdf-layout.ts";
+import { collectFragments, type Fragment, type Line, orderLines } from "./pdf-layout.ts";
 import { endsSentence, isCjk, joinLines, startsStructure } from "./text-shape.ts";
 
-type Page = { readonly number: number; readonly height: number; lines: Line[] };
+type Page = { readonly number: number; readonly height: number; readonly lines: Line[] };
+type RawPage = { readonly number: number; readonly height: number; readonly fragments: readonly Fragment[] };
 
 const pageNumber = /^[-—–－·•\s/|]*(?:第\s*)?[0-9０-９ivxIVX]{1,5}(?:\s*页)?(?:\s*[/／共of]+\s*[0-9０-９]{1,5}\s*页?)?[-—–－·•\s/|]*$/;
 
-function fingerprint(line: Line): string {
+function fingerprint(line: Fragment): string {
   return line.text.replace(/[0-9０-９]+/g, "#").replace(/第[一二三四五六七八九十百]+页/g, "第#页").replace(/\s+/g, "") + Math.round(line.y0 / 3);
 }
 
-/** Lines that come back at the top or bottom of page after page, and page numbers. */
-function dropHeadersAndFooters(pages: readonly Page[]): void {
+/**
+ * What comes back at the top or bottom of page after page, and page numbers, goes. Before lines are ordered: a page number
+ * in the middle would widen the column above it.
+ */
+function dropHeadersAndFooters(pages: readonly RawPage[]): Page[] {
   const seen = new Map<string, number>();
-  const edge = (page: Page): Line[] => page.lines.filter((line) => line.y1 < page.height * 0.13 || line.y0 > page.height * 0.87);
-  for (const page of pages) for (const key of new Set(edge(page).map(fingerprint))) seen.set(key, (seen.get(key) ?? 0) + 1);
-  const often = Math.max(2, Math.min(5, pages.length * 0.3));
+  const atEdge = (fragment: Fragment, page: RawPage): boolean => fragment.y1 < page.height * 0.13 || fragment.y0 > page.height * 0.87;
   for (const page of pages) {
-    const edges = new Set(edge(page));
-    page.lines = page.lines.filter((line) => {
-      if (!edges.has(line)) return true;
-      if ((seen.get(fingerprint(line)) ?? 0) >= often) return false;
-      return !(pageNumber.test(line.text) && (line.y0 > page.height * 0.87 || pages.length > 1));
-    });
+    for (const key of new Set(page.fragments.filter((f) => atEdge(f, page)).map(fingerprint))) seen.set(key, (seen.get(key) ?? 0) + 1);
   }
+  const often = Math.max(2, Math.min(5, pages.length * 0.3));
+  return pages.map((page) => {
+    const kept = page.fragments.filter((fragment) => {
+      if (!atEdge(fragment, page)) return true;
+      if ((seen.get(fingerprint(fragment)) ?? 0) >= often) return false;
+      return !(pageNumber.test(fragment.text) && (fragment.y0 > page.height * 0.87 || pages.length > 1));
+    });
+    return { number: page.number, height: page.height, lines: orderLines(kept) };
+  });
 }
 
 type Shape = { readonly bodySize: number; readonly pitch: number; readonly headingSizes: readonly number[] };
@@ -148,7 +154,7 @@ export async function parsePdf(bytes: Uint8Array, limits: ParseLimits): Promise<
   if (source.pageCount === 0) throw corruptError("the PDF has no pages", "PDF 没有页面");
   if (source.pageCount > limits.maxPages) throw tooLargeError(`${source.pageCount} pages, at most ${limits.maxPages}`, `${source.pageCount} 页，最多 ${limits.maxPages} 页`);
   const builder = new DocumentBuilder(limits);
-  const pages: Page[] = [];
+  const raw: RawPage[] = [];
   const scanned: number[] = [];
   const unreadable: number[] = [];
   for (let index = 0; index < source.pageCount; index++) {
@@ -158,12 +164,12 @@ export async function parsePdf(bytes: Uint8Array, limits: ParseLimits): Promise<
       continue;
     }
     if (page.picture) scanned.push(index + 1);
-    pages.push({ number: index + 1, height: page.height, lines: orderLines(collectFragments(page)) });
+    raw.push({ number: index + 1, height: page.height, fragments: collectFragments(page) });
   }
   if (unreadable.length === source.pageCount) throw corruptError("none of its pages can be read", "所有页面都无法读取");
   if (unreadable.length > 0) builder.warn("pages_unreadable", `Pages that cannot be read 无法读取的页: ${unreadable.slice(0, 20).join(", ")}`);
   if (scanned.length > 0) builder.warn("needs_ocr", `${scanned.length} of ${source.pageCount} pages hold pictures of text and need OCR. ${source.pageCount} 页中有 ${scanned.length} 页是图片，需要文字识别（OCR）。`);
-  dropHeadersAndFooters(pages);
+  const pages = dropHeadersAndFooters(raw);
   const shape = measure(pages);
   const title = writeBlocks(draftParagraphs(pages, shape), shape, builder);
   return builder.finish(readMeta(source, title), source.pageCount, scanned);
