@@ -1,7 +1,7 @@
 /** @file Original bytes by their SHA-256: written aside, synced, renamed. Which rows use them is the database's business. */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { newId, StarboxError } from "#base";
 import { nameSqliteError } from "./connection.ts";
@@ -86,6 +86,12 @@ export function createBlobs(dataDir: string): Blobs {
 }
 
 async function copyAndHash(source: BlobSource, target: string, maxBytes: number): Promise<{ sha256: string; bytes: number }> {
+  if ("filePath" in source) {
+    // Asked before copying: a 2 GB file costs nothing, and a pipe would never end.
+    const about = await stat(source.filePath);
+    if (!about.isFile()) throw new StarboxError("invalid_input", `${source.filePath} is not a file.`, { hint: "Add files or folders of files.", zh: { message: `${source.filePath} 不是文件。`, hint: "请添加文件或文件夹。" } });
+    if (about.size > maxBytes) throw tooLarge(maxBytes);
+  }
   const hash = createHash("sha256");
   let bytes = 0;
   const file = await open(target, "wx", 0o600);

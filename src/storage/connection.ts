@@ -28,7 +28,7 @@ export function openConnection(file: string, options: { readonly readOnly?: bool
     sqliteVec.load(raw);
     raw.enableLoadExtension(false);
     if (!readOnly) raw.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
-    raw.exec(`PRAGMA cache_size = -${cacheKiB}; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456;`);
+    raw.exec(`PRAGMA cache_size = -${cacheKiB}; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = ${readOnly ? 1 << 28 : 0};`);
   } catch (error) {
     throw nameSqliteError(error, file);
   }

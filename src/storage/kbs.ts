@@ -42,6 +42,11 @@ export function createKbRepository(connection: Connection) {
       );
       return row as Counts;
     },
+    /** Bytes of files that are not readable by words yet. */
+    pendingBytes: (num: number) =>
+      connection.get<{ bytes: number }>(
+        "SELECT coalesce(sum(v.bytes), 0) AS bytes FROM documents d JOIN versions v ON v.num = d.newest_version WHERE d.kb = ? AND d.state IN ('waiting', 'reading')", num,
+      )?.bytes ?? 0,
     readDictionary(num: number): Dictionary {
       const row = connection.get<{ words: string; synonyms: string }>("SELECT words, synonyms FROM dictionaries WHERE kb = ?", num);
       return row === undefined ? { words: [], synonyms: [] } : { words: JSON.parse(row.words), synonyms: JSON.parse(row.synonyms) };

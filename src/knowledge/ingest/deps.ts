@@ -2,6 +2,7 @@
 import type { Logger } from "#base";
 import type { Chunk, EmbeddingModel, JobRunner, ParsedDocument } from "#contracts";
 import type { Storage } from "#storage";
+import type { Pace } from "./pace.ts";
 
 /** A file taken apart by a process of its own: text, chunks, and each chunk's words for the index, separated by blanks. */
 export type ReadFile = {
@@ -35,3 +36,6 @@ export type IngestDeps = {
   readonly now: () => number;
   readonly logger: Logger;
 };
+
+/** What the jobs share among themselves. */
+export type JobDeps = IngestDeps & { readonly pace: Pace };

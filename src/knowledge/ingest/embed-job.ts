@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StarboxError } from "#base";
 import type { EmbeddingModel, JobContext, JobHandler } from "#contracts";
 import type { ChunkRow, KbRow } from "#storage";
-import type { IngestDeps } from "./deps.ts";
+import type { IngestDeps, JobDeps } from "./deps.ts";
 import { passageText } from "./passage.ts";
 
 const batchSize = 16;
@@ -18,11 +18,11 @@ export function enqueueEmbedding({ jobs }: Pick<IngestDeps, "jobs">, kb: Pick<Kb
   jobs.add({ kind: "embed", subject: kb.name, kbId: kb.id, key: kb.id, payload: { kbId: kb.id }, unit: "chunks" });
 }
 
-export function embedJob(deps: IngestDeps): JobHandler {
+export function embedJob(deps: JobDeps): JobHandler {
   return { kind: "embed", concurrency: 1, run: async (context) => await run(deps, context) };
 }
 
-async function run(deps: IngestDeps, context: JobContext): Promise<void | { againInMs: number }> {
+async function run(deps: JobDeps, context: JobContext): Promise<void | { againInMs: number }> {
   const { storage } = deps;
   const kb = storage.kbs.find(context.payload.kbId as string);
   if (kb === undefined) return;
@@ -34,12 +34,14 @@ async function run(deps: IngestDeps, context: JobContext): Promise<void | { agai
   let left = storage.chunks.countUnembedded(kb.num);
   context.progress(0, left);
   for (;;) {
+    const startedAt = deps.now();
     context.signal.throwIfAborted();
     await makeWay(deps, context.signal);
     const rows = storage.chunks.listUnembedded(kb.num, batchSize);
     if (rows.length === 0) return;
     const vectors = await embedRows(deps, model, rows, context.signal);
     storage.transaction(() => store(deps, model.id, rows, vectors));
+    deps.pace.wasEmbedded(rows.length, deps.now() - startedAt);
     done += rows.length;
     if (done >= left) left = done + storage.chunks.countUnembedded(kb.num);
     context.progress(done, left);

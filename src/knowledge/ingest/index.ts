@@ -6,6 +6,7 @@ import { addFile, enqueue, type NewFile } from "./add-file.ts";
 import type { IngestDeps } from "./deps.ts";
 import { embedJob, enqueueEmbedding } from "./embed-job.ts";
 import { ingestJob, relinkEditions } from "./ingest-job.ts";
+import { createPace } from "./pace.ts";
 import { enqueuePurge, purgeJob } from "./purge-job.ts";
 import { enqueueRecut } from "./recut-job.ts";
 import { enqueueReembedding, reembedJob } from "./reembed-job.ts";
@@ -32,12 +33,15 @@ export type Ingest = {
   embedMissing(kb: KbRow): void;
   /** An embedder became ready: what waited for it goes on at once. */
   embedderArrived(): void;
+  /** Until every file of the base is searchable by words and by meaning; null: nothing to do, or not known yet. */
+  etaSeconds(kb: KbRow): number | null;
   close(): Promise<void>;
 };
 
 export function createIngest(deps: IngestDeps): Ingest {
   const { storage, jobs } = deps;
-  for (const handler of [ingestJob(deps), embedJob(deps), reembedJob(deps), purgeJob(deps)]) jobs.register(handler);
+  const pace = createPace(deps.now);
+  for (const handler of [ingestJob({ ...deps, pace }), embedJob({ ...deps, pace }), reembedJob(deps), purgeJob(deps)]) jobs.register(handler);
   const stopListening = jobs.onChange((job) => {
     if (job.kind === "ingest" && (job.state === "failed" || job.state === "cancelled")) setAside(deps, job);
   });
@@ -79,6 +83,13 @@ export function createIngest(deps: IngestDeps): Ingest {
     embedderArrived() {
       jobs.hurry("embed");
       jobs.hurry("reembed");
+    },
+    etaSeconds(kb) {
+      const { chunks, embedded, sizeBytes } = storage.kbs.counts(kb.num);
+      const bytes = storage.kbs.pendingBytes(kb.num);
+      const willEmbed = kb.embedder !== null || deps.embedders.defaultId() !== null;
+      const read = Math.max(1, sizeBytes - bytes);
+      return pace.etaSeconds({ bytes, chunks: willEmbed ? chunks - embedded : 0, chunksPerByte: willEmbed ? chunks / read : 0 });
     },
     async close() {
       stopListening();

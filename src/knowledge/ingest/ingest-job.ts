@@ -2,7 +2,7 @@
 import type { JobContext, JobHandler } from "#contracts";
 import type { DocumentRow, KbRow, VersionRow } from "#storage";
 import { addFile } from "./add-file.ts";
-import type { IngestDeps, ReadFile } from "./deps.ts";
+import type { IngestDeps, JobDeps, ReadFile } from "./deps.ts";
 import { linkEditions, workKey } from "./editions.ts";
 import { enqueueEmbedding } from "./embed-job.ts";
 import { passageHash } from "./passage.ts";
@@ -14,11 +14,11 @@ const shownBytes = 200_000;
 
 type Target = { readonly version: VersionRow; readonly document: DocumentRow; readonly kb: KbRow };
 
-export function ingestJob(deps: IngestDeps): JobHandler {
+export function ingestJob(deps: JobDeps): JobHandler {
   return { kind: "ingest", concurrency: deps.readers, run: async (context) => await (context.payload.recut === undefined ? run(deps, context) : runRecut(deps, context)) };
 }
 
-async function run(deps: IngestDeps, context: JobContext): Promise<void> {
+async function run(deps: JobDeps, context: JobContext): Promise<void> {
   const { storage } = deps;
   const target = findTarget(deps, context.payload.version as number);
   if (target === null) return;
@@ -37,6 +37,7 @@ async function run(deps: IngestDeps, context: JobContext): Promise<void> {
   const members = await addMembers(deps, target, file, context.signal);
   await writeChunks(deps, target, file, context);
   removeLostMembers(deps, document, members);
+  deps.pace.wasRead(version.bytes);
 }
 
 /** null: overtaken by a newer version, or removed. */

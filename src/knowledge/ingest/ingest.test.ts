@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createParsePool } from "../parse/index.ts";
 import { dateInName, linkEditions, workKey } from "./editions.ts";
 import { createFileReader, createIngest, type Ingest } from "./index.ts";
+import { createPace } from "./pace.ts";
 import { cleanPath } from "./paths.ts";
 
 let dataDir: string;
@@ -201,6 +202,18 @@ test("names and dates of works", () => {
   expect(dateInName("a/手册_20230501.docx")).toBe("2023-05-01");
   expect(dateInName("编号20231399.md")).toBe(null);
   expect(linkEditions([{ num: 1, date: "2020-01-01", edition: null, supersededBy: null }], "2024-01-01")).toEqual([]);
+});
+
+test("an estimate is measured, not guessed", () => {
+  let now = 0;
+  const pace = createPace(() => now);
+  const left = { bytes: 1000, chunks: 50, chunksPerByte: 0.01 };
+  expect(pace.etaSeconds(left)).toBe(null);
+  for (let i = 0; i < 10; i++, now += 100) pace.wasRead(100); // 1 byte a ms
+  expect(pace.etaSeconds(left)).toBe(null); // the vectors' speed is not known
+  pace.wasEmbedded(10, 100);
+  expect(pace.etaSeconds(left)).toBeCloseTo(1 + (50 + 10) / 100, 1);
+  expect(pace.etaSeconds({ bytes: 0, chunks: 0, chunksPerByte: 0.01 })).toBe(null);
 });
 
 test("work left by a stopped box is taken up; another embedder serves only when it is complete", async () => {

@@ -17,7 +17,7 @@ export function createBases(deps: KnowledgeDeps): Part {
   const { storage, ingest } = deps;
   const lookup = createLookup(deps);
   const present = (kb: KbRow): KnowledgeBaseInfo => ({
-    id: kb.id, name: kb.name, description: kb.description, embedder: kb.embedder, ...storage.kbs.counts(kb.num), etaSeconds: estimate(deps, kb), createdAt: kb.createdAt, updatedAt: kb.updatedAt,
+    id: kb.id, name: kb.name, description: kb.description, embedder: kb.embedder, ...storage.kbs.counts(kb.num), etaSeconds: ingest.etaSeconds(kb), createdAt: kb.createdAt, updatedAt: kb.updatedAt,
   });
   const create = (name: string, description: string): KbRow => {
     const clean = cleanName(name);
@@ -90,12 +90,6 @@ export function createBases(deps: KnowledgeDeps): Part {
 }
 
 const creator = (actor: Actor): string => actor.personId ?? actor.role;
-
-/** Honest or null: what is left of vectors by their measured rate; nothing is said about files that are still being read. */
-function estimate({ jobs }: KnowledgeDeps, kb: KbRow): number | null {
-  const open = [...jobs.listOpen("embed", kb.id), ...jobs.listOpen("reembed", kb.id)];
-  return open.find((job) => job.progress.etaSeconds !== null)?.progress.etaSeconds ?? null;
-}
 
 function cleanName(raw: string): string {
   const name = raw.normalize("NFC").trim();
