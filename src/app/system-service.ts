@@ -16,6 +16,7 @@ export type JobsDoor = {
 export type EngineStatus = { readonly model: string; readonly running: number; readonly waiting: number; readonly limit: number };
 
 const packageVersion = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
+export const readVersion = (): string => packageVersion;
 
 let commitSeen: string | null | undefined;
 /** The commit the box runs from; null outside a clone. */

@@ -1,0 +1,106 @@
+/** @file The composition root: opens a data folder and joins every room into the box's services. The only place where rooms meet. */
+import path from "node:path";
+import { createAnswerService, createChatService } from "#assistants";
+import { createLogger, type ErrorRecord, type Logger, type Settings, toErrorRecord } from "#base";
+import type { Services } from "#contracts";
+import { createJobRunner } from "#jobs";
+import { createAnswerer, createFileReader, createIngest, createKnowledgeService, createParsePool, createRetriever } from "#knowledge";
+import { createModels } from "#models";
+import { openStorage, type Storage } from "#storage";
+import { readMachine } from "./machine.ts";
+import { createSystemService, readVersion } from "./system-service.ts";
+
+const samplesFolder = path.join(import.meta.dirname, "../../samples");
+
+export type Box = {
+  readonly services: Services;
+  readonly storage: Storage;
+  readonly logger: Logger;
+  readonly version: string;
+  /** Takes up the jobs a stopped box left. */
+  start(): Promise<void>;
+  /** Fetches missing default models and loads them. Returns what went wrong; never throws. */
+  prepareModels(signal: AbortSignal): Promise<readonly ErrorRecord[]>;
+  close(): Promise<void>;
+};
+
+/** Takes the data folder's lock: throws data_locked naming its holder. */
+export function openBox(settings: Settings, options: { readonly serving: boolean }): Box {
+  const storage = openStorage(settings.data, { command: options.serving ? "starbox start" : "starbox" });
+  const logger = createLogger({ level: settings.logLevel, file: path.join(settings.data, "logs", "box.log") });
+  const now = Date.now;
+  const machine = readMachine();
+  const models = createModels({ dataDir: settings.data, settings, logger });
+  const jobs = createJobRunner({ store: storage.jobs, logger });
+  const pool = createParsePool({ size: Math.max(1, Math.min(4, machine.cores)), memoryMb: settings.parseMemoryMb, timeoutMs: settings.parseTimeoutSeconds * 1000 });
+  const reader = createFileReader(pool);
+  const defaultEmbedder = (): string | null => models.defaults().embedding;
+  const embedders = { embeddingModel: (id?: string) => models.embeddingModel(id), defaultId: defaultEmbedder };
+  const retriever = createRetriever({
+    dataDir: settings.data,
+    readerModule: new URL("../storage/index.ts", import.meta.url).href,
+    embeddingModel: (id) => models.embeddingModel(id ?? undefined),
+    embedderOf: (kbId) => storage.kbs.find(kbId)?.embedder ?? defaultEmbedder(),
+    logger,
+  });
+  const ingest = createIngest({
+    storage, jobs, reader, embedders, maxFileBytes: settings.maxFileMb * 2 ** 20, readers: Math.max(1, Math.min(4, machine.cores)),
+    isBusy: () => models.engines().some((engine) => engine.running + engine.waiting > 0), now, logger,
+  });
+  const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever, reader, samplesFolder, now });
+  const answerer = createAnswerer({ retriever, embeddingModel: () => models.embeddingModel(), storage, now });
+  const answers = createAnswerService({ storage, answerer, models, knowledge, now, logger });
+  const chats = createChatService({ storage, answers, models, now, logger });
+  const answered = new Set<string>();
+  const system = createSystemService({
+    settings, models, jobs, engines: () => models.engines(), checkDatabase: () => storage.checkIntegrity(),
+    answered: options.serving ? answered : null, serving: options.serving,
+  });
+
+  const prepare = async (kind: "language" | "embedding", signal: AbortSignal): Promise<void> => {
+    const id = models.defaults()[kind];
+    if (id === null) return;
+    await models.pull(id);
+    await models.waitFor(id, signal);
+    if (kind === "embedding") {
+      await (await models.embeddingModel(id)).embed(["星"], { kind: "query", signal });
+      ingest.embedderArrived();
+    } else {
+      const model = await models.languageModel(id);
+      for await (const part of model.stream({ input: { messages: [{ role: "user", content: "1" }] }, maxTokens: 1, temperature: 0, signal })) void part;
+    }
+    answered.add(id);
+  };
+
+  return {
+    services: { knowledge, answers, chats, models, system },
+    storage,
+    logger,
+    version: readVersion(),
+    async start() {
+      await ingest.resume();
+      jobs.start();
+    },
+    async prepareModels(signal) {
+      await models.chooseDefaults(signal);
+      // The small embedder first: search by meaning is there minutes before answers are.
+      const problems: ErrorRecord[] = [];
+      for (const kind of ["embedding", "language"] as const) {
+        await prepare(kind, signal).catch((error: unknown) => {
+          if (signal.aborted) return;
+          const record = toErrorRecord(error);
+          logger.error({ kind, code: record.code, reason: record.message }, "a default model is not ready");
+          problems.push(record);
+        });
+      }
+      return problems;
+    },
+    async close() {
+      await jobs.stop();
+      await ingest.close();
+      await retriever.close();
+      await models.close();
+      storage.close();
+    },
+  };
+}
