@@ -89,8 +89,8 @@ function processName(pid: number): string {
   }
 }
 
-/** This process and every process below it. */
-export function boxProcesses(): readonly BoxProcess[] {
+/** A process (this one unless named) and every process below it. */
+export function boxProcesses(root: number = process.pid): readonly BoxProcess[] {
   const children = new Map<number, number[]>();
   try {
     for (const name of fs.readdirSync("/proc")) {
@@ -102,8 +102,8 @@ export function boxProcesses(): readonly BoxProcess[] {
       } catch {}
     }
   } catch {}
-  const found: BoxProcess[] = [{ name: "box", pid: process.pid, residentBytes: processBytes(process.pid) }];
-  const queue = [...(children.get(process.pid) ?? [])];
+  const found: BoxProcess[] = [{ name: "box", pid: root, residentBytes: processBytes(root) }];
+  const queue = [...(children.get(root) ?? [])];
   for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {
     found.push({ name: processName(pid), pid, residentBytes: processBytes(pid) });
     queue.push(...(children.get(pid) ?? []));
