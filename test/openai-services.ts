@@ -138,12 +138,14 @@ export const services = scriptedServices({
       yield { type: "retrieved", query: "q", hits: [] };
       yield { type: "text-delta", text: "六个月 [1]。" };
       yield { type: "citation", citation };
+      yield { type: "text-delta", text: "以上 [2]。" };
+      yield { type: "citation", citation: { ...citation, marker: 2, start: 30, end: 35, quote: "另有规定。" } };
       yield {
         type: "finish",
         answer: {
           question: "q",
           query: "q",
-          text: "六个月 [1]。",
+          text: "六个月 [1]。以上 [2]。",
           refused: false,
           citations: [citation],
           origin: "extracted",

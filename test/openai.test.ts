@@ -255,16 +255,19 @@ test("a knowledge base: citations as annotations, whole and streamed", async () 
     document_id: "doc_1",
   };
   const done = await openai.chat.completions.create({ ...ask("试用期最长多久？"), model: "kb:法规" });
-  expect(done.choices[0]?.message).toMatchObject({ content: "六个月 [1]。", annotations: [flat] });
+  expect(done.choices[0]?.message).toMatchObject({ content: "六个月 [1]。以上 [2]。", annotations: [flat, { marker: 2 }] });
   expect(done).toMatchObject({ model: "kb:法规", usage: { total_tokens: 13 }, starbox: { refused: false, origin: "extracted" } });
   const beside = { ...ask("试用期最长多久？"), knowledge_bases: ["法规"], stream: true } as OpenAI.ChatCompletionCreateParamsStreaming;
   const annotations: unknown[] = [];
   for await (const chunk of await openai.chat.completions.create(beside))
     annotations.push(...((chunk.choices[0]?.delta as { annotations?: unknown[] } | undefined)?.annotations ?? []));
-  expect(annotations).toMatchObject([flat]);
+  expect(annotations).toMatchObject([flat, { marker: 2, quote: "另有规定。" }]);
+  const helped = await openai.chat.completions.stream({ ...ask("试用期最长多久？"), model: "kb:法规" }).finalChatCompletion();
+  expect(helped.choices[0]?.message).toMatchObject({ content: "六个月 [1]。以上 [2]。", annotations: [flat, { marker: 2 }] });
   expect(asked).toEqual([
     { kbs: ["kb_1"], model: undefined },
     { kbs: ["kb_1"], model: "tiny" },
+    { kbs: ["kb_1"], model: undefined },
   ]);
   await expect(openai.chat.completions.create({ ...ask("x"), model: "kb:没有" })).rejects.toMatchObject({ status: 404, code: "kb_not_found" });
   await expect(openai.chat.completions.create({ ...ask("x"), model: "kb:法规", tools })).rejects.toMatchObject({

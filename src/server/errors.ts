@@ -74,7 +74,7 @@ export function errorHeaders(record: ErrorRecord): Record<string, string> {
 
 /** `/api`'s shape. */
 export function presentError(record: ErrorRecord): { readonly error: ErrorRecord } {
-  return { error: record };
+  return { error: { ...record, details: record.details ?? {} } };
 }
 
 export const unauthorized = (): StarboxError =>

@@ -113,7 +113,11 @@ def models():
 @case
 def knowledge():
     done = client.chat.completions.create(**ask("试用期最长多久？"), extra_body={"knowledge_bases": ["法规"]})
-    assert done.choices[0].message.annotations[0].quote == "试用期最长不得超过六个月。"
+    assert [item.quote for item in done.choices[0].message.annotations] == ["试用期最长不得超过六个月。", "另有规定。"]
+    with client.chat.completions.stream(**{**ask("试用期最长多久？"), "model": "kb:法规"}) as stream:
+        message = stream.get_final_completion().choices[0].message
+    assert message.content == "六个月 [1]。以上 [2]。"
+    assert [item.marker for item in message.annotations] == [1, 2]
 
 
 print(f"all {passed} passed")

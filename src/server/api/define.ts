@@ -26,6 +26,8 @@ type Definition<P, Q, B, O> = {
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
+  /** The summary in Chinese. */
+  readonly zh: string;
   readonly description?: string;
   /** Name of the function in generated clients. */
   readonly id: string;
@@ -122,7 +124,8 @@ function describe(api: Api, route: Definition<unknown, unknown, unknown, unknown
     operationId: route.id,
     tags: [route.tag],
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    description: route.description === undefined ? route.zh : `${route.zh}\n\n${route.description}`,
+    "x-summary-zh": route.zh,
     security: access === "anyone" ? [] : [{ key: [] }, { session: [] }],
     request: {
       ...(route.params === undefined ? {} : { params: route.params as never }),

@@ -40,9 +40,15 @@ function operationHtml(method: string, path: string, operation: JsonMap): string
     return `<tr><td>${escapeHtml(status)}</td><td>${escapeHtml(map(response).description)}</td><td>${content === undefined ? "" : typeText(map(map(content).schema))}</td></tr>`;
   });
   const open = Array.isArray(operation.security) && operation.security.length === 0;
-  return `<details id="${escapeHtml(operation.operationId)}"><summary><b class="${escapeHtml(method)}">${escapeHtml(method.toUpperCase())}</b> <code>${escapeHtml(path)}</code> ${escapeHtml(operation.summary)}</summary>
-${operation.description === undefined ? "" : `<p>${escapeHtml(operation.description)}</p>`}<p>${open ? "No sign-in needed." : "Needs a key or a session."}</p>
+  return `<details id="${escapeHtml(operation.operationId)}"><summary><b class="${escapeHtml(method)}">${escapeHtml(method.toUpperCase())}</b> <code>${escapeHtml(path)}</code> ${escapeHtml(operation.summary)} <span lang="zh">${escapeHtml(operation["x-summary-zh"])}</span></summary>
+${paragraphs(operation)}<p>${open ? "No sign-in needed." : "Needs a key or a session."}</p>
 ${rows.length === 0 ? "" : `<h4>Parameters</h4><table>${rows.join("")}</table>`}${body.join("")}<h4>Answers</h4><table>${responses.join("")}</table></details>`;
+}
+
+/** The description after its first paragraph, which repeats the Chinese summary for other readers of the description. */
+function paragraphs(operation: JsonMap): string {
+  const [, ...rest] = String(operation.description ?? "").split("\n\n");
+  return rest.map((text) => `<p>${escapeHtml(text)}</p>`).join("");
 }
 
 function schemaTable(schema: JsonMap): string {
@@ -78,5 +84,5 @@ nav{position:sticky;top:0;display:flex;flex-wrap:wrap;gap:4px 16px;padding:12px 
 main{max-width:920px;margin:0 auto;padding:0 24px 64px}a{color:var(--accent);text-decoration:none}a:hover{text-decoration:underline}
 code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}pre{padding:12px;background:var(--soft);overflow:auto}
 details{border:1px solid var(--line);border-radius:8px;margin:8px 0;padding:0 16px}summary{padding:10px 0;cursor:pointer}
-b{display:inline-block;min-width:56px}table{width:100%;border-collapse:collapse;margin:0 0 16px}td{padding:4px 12px 4px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
+b{display:inline-block;min-width:68px}summary span{opacity:.7}table{width:100%;border-collapse:collapse;margin:0 0 16px}td{padding:4px 12px 4px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 h4{margin:16px 0 4px}section{scroll-margin-top:64px}h2{margin-top:40px}.delete{color:#c33}.post,.put,.patch{color:#a60}`;

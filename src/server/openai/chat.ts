@@ -118,7 +118,10 @@ export async function wholeReply(reply: Reply, createdSeconds: number) {
   };
 }
 
-/** The chunks of a stream, as objects; with `includeUsage` the last one has the usage and no choice. */
+/**
+ * The chunks of a stream, as objects; with `includeUsage` the last one has the usage and no choice.
+ * Citations come in one delta after the text: the official packages' own accumulators lose or double lists that come in pieces.
+ */
 export async function* replyChunks(reply: Reply, createdSeconds: number, includeUsage: boolean) {
   const id = `chatcmpl-${randomUUID()}`;
   const head = { id, object: "chat.completion.chunk" as const, created: createdSeconds, model: reply.model, system_fingerprint: null };
@@ -131,12 +134,14 @@ export async function* replyChunks(reply: Reply, createdSeconds: number, include
     ...usage,
   });
   let calls = 0;
+  const annotations: Annotation[] = [];
   yield chunk({ role: "assistant", content: "", refusal: null });
   for await (const part of reply.parts) {
     if (part.type === "text") yield chunk({ content: part.text }, part.logprobs === undefined ? {} : { logprobs: part.logprobs });
     else if (part.type === "tool-call") yield chunk({ tool_calls: [{ index: calls++, ...presentCall(part.call) }] });
-    else if (part.type === "annotation") yield chunk({ annotations: [part.annotation] });
+    else if (part.type === "annotation") annotations.push(part.annotation);
     else {
+      if (annotations.length > 0) yield chunk({ annotations });
       yield { ...chunk({}, { finish_reason: finishReasons[part.reason] }), ...(part.starbox === undefined ? {} : { starbox: part.starbox }) };
       if (includeUsage) yield { ...head, choices: [], usage: presentUsage(part.usage) };
     }

@@ -26,6 +26,7 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
       id: "readSession",
       tag,
       summary: "Who is signed in; whether the box still needs its first administrator",
+      zh: "当前登录者；是否还需要第一位管理员",
       access: "anyone",
       output: session,
     },
@@ -44,6 +45,7 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
       id: "setUp",
       tag,
       summary: "Make the first administrator with the code the box printed, and sign in",
+      zh: "用星匣显示的代码创建第一位管理员并登录",
       access: "anyone",
       body: z.object({ code: z.string().min(1).max(64), name: personName, email, password }),
       output: session,
@@ -63,6 +65,7 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
       id: "signIn",
       tag,
       summary: "Sign in; answers with a session cookie",
+      zh: "登录，返回会话 Cookie",
       access: "anyone",
       body: z.object({ email, password: z.string().min(1).max(256) }),
       output: session,
@@ -72,10 +75,15 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
       return welcome(c, await platform.signIn(body, readCredentials(c)));
     },
   );
-  define(api, parts, { method: "post", path: "/auth/sign-out", id: "signOut", tag, summary: "End the session", access: "anyone" }, async ({ c }) => {
-    for (const line of await platform.signOut(readCredentials(c))) c.header("set-cookie", line, { append: true });
-    return c.body(null, 204);
-  });
+  define(
+    api,
+    parts,
+    { method: "post", path: "/auth/sign-out", id: "signOut", tag, summary: "End the session", zh: "结束会话", access: "anyone" },
+    async ({ c }) => {
+      for (const line of await platform.signOut(readCredentials(c))) c.header("set-cookie", line, { append: true });
+      return c.body(null, 204);
+    },
+  );
   peopleRoutes(api, parts);
   keyRoutes(api, parts);
 }
@@ -85,7 +93,7 @@ function peopleRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "get", path: "/people", id: "listPeople", tag, summary: "List people", access: "administrator", output: items(person) },
+    { method: "get", path: "/people", id: "listPeople", tag, summary: "List people", zh: "列出成员", access: "administrator", output: items(person) },
     async ({ actor }) => ({ items: await platform.listPeople(actor) }),
   );
   define(
@@ -97,6 +105,7 @@ function peopleRoutes(api: Api, parts: ServerParts): void {
       id: "createPerson",
       tag,
       summary: "Add a person",
+      zh: "添加成员",
       access: "administrator",
       body: z.object({ name: personName, email, password, role: role.default("member") }),
       output: person,
@@ -113,6 +122,7 @@ function peopleRoutes(api: Api, parts: ServerParts): void {
       id: "updatePerson",
       tag,
       summary: "Change a person's name, role or password",
+      zh: "修改成员的姓名、角色或密码",
       description: "A member may change their own name and password. A new password ends the person's sessions.",
       params: byId,
       body: z.object({ name: personName.optional(), role: role.optional(), password: password.optional() }),
@@ -129,6 +139,7 @@ function peopleRoutes(api: Api, parts: ServerParts): void {
       id: "removePerson",
       tag,
       summary: "Remove a person with their sessions and keys",
+      zh: "移除成员及其会话和密钥",
       access: "administrator",
       params: byId,
     },
@@ -143,7 +154,15 @@ function keyRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "get", path: "/keys", id: "listKeys", tag, summary: "List API keys: one's own, an administrator's view all", output: items(apiKey) },
+    {
+      method: "get",
+      path: "/keys",
+      id: "listKeys",
+      tag,
+      summary: "List API keys: one's own, an administrator's view all",
+      zh: "列出 API 密钥：自己的；管理员可见全部",
+      output: items(apiKey),
+    },
     async ({ actor }) => ({ items: await platform.listKeys(actor) }),
   );
   define(
@@ -155,6 +174,7 @@ function keyRoutes(api: Api, parts: ServerParts): void {
       id: "createKey",
       tag,
       summary: "Make an API key; it is shown this once",
+      zh: "创建 API 密钥，只显示这一次",
       body: z.object({ name: z.string().trim().min(1).max(100), expiresAt: z.iso.datetime().optional() }),
       output: newApiKey,
       status: 201,
@@ -164,7 +184,15 @@ function keyRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "delete", path: "/keys/{id}", id: "removeKey", tag, summary: "Remove an API key; it stops working at once", params: byId },
+    {
+      method: "delete",
+      path: "/keys/{id}",
+      id: "removeKey",
+      tag,
+      summary: "Remove an API key; it stops working at once",
+      zh: "移除 API 密钥，立即失效",
+      params: byId,
+    },
     async ({ actor, params }) => {
       await platform.removeKey(actor, params.id);
     },

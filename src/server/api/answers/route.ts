@@ -40,6 +40,7 @@ export function answerRoutes(api: Api, parts: ServerParts): void {
       id: "ask",
       tag,
       summary: "Ask knowledge bases one question",
+      zh: "向知识库提一个问题",
       description:
         "With Accept: text/event-stream the parts come as they are ready: retrieved, text-delta, citation, finish (with the whole answer). Otherwise the answer at the end.",
       body: askBody,
@@ -74,6 +75,7 @@ export function answerRoutes(api: Api, parts: ServerParts): void {
       id: "readLineage",
       tag,
       summary: "An earlier answer with its lineage",
+      zh: "以前的一个答案及其来历",
       params: z.object({ id: z.string() }),
       output: answer,
     },

@@ -15,13 +15,23 @@ export function baseRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "get", path: "/bases", id: "listBases", tag, summary: "List knowledge bases", output: items(base) },
+    { method: "get", path: "/bases", id: "listBases", tag, summary: "List knowledge bases", zh: "列出知识库", output: items(base) },
     async ({ actor }) => ({ items: await knowledge.listBases(actor) }),
   );
   define(
     api,
     parts,
-    { method: "post", path: "/bases", id: "createBase", tag, summary: "Make a knowledge base", body: newBase, output: base, status: 201 },
+    {
+      method: "post",
+      path: "/bases",
+      id: "createBase",
+      tag,
+      summary: "Make a knowledge base",
+      zh: "新建知识库",
+      body: newBase,
+      output: base,
+      status: 201,
+    },
     async ({ actor, body }) => await knowledge.createBase(actor, defined(body)),
   );
   define(
@@ -33,6 +43,7 @@ export function baseRoutes(api: Api, parts: ServerParts): void {
       id: "readBase",
       tag,
       summary: "A knowledge base, with how far reading has come",
+      zh: "一个知识库及其读取进度",
       params: byId,
       output: base,
     },
@@ -47,6 +58,7 @@ export function baseRoutes(api: Api, parts: ServerParts): void {
       id: "updateBase",
       tag,
       summary: "Rename, describe, or embed with another model",
+      zh: "改名、改描述，或换用别的向量模型",
       params: byId,
       body: basePatch,
       output: base,
@@ -65,6 +77,7 @@ export function baseRoutes(api: Api, parts: ServerParts): void {
       id: "removeBase",
       tag,
       summary: "Remove a knowledge base with everything in it",
+      zh: "删除知识库及其全部内容",
       access: "administrator",
       params: byId,
     },
@@ -90,6 +103,7 @@ function searchRoutes(api: Api, parts: ServerParts): void {
       id: "addSamples",
       tag,
       summary: "Add the sample documents that come with the box",
+      zh: "添加星匣自带的示例文档",
       output: base,
       status: 201,
     },
@@ -104,6 +118,7 @@ function searchRoutes(api: Api, parts: ServerParts): void {
       id: "search",
       tag,
       summary: "Search: by words and meaning, with the rank of each hit in both lists",
+      zh: "检索：按词和按义，附每条结果在两个列表中的名次",
       description:
         "The same path as chat, OpenAI endpoints and the command line. start and end are half-open UTF-16 offsets into the document's extracted text; text is that slice.",
       params: byId,
@@ -129,6 +144,7 @@ function wordRoutes(api: Api, parts: ServerParts): void {
       id: "readDictionary",
       tag,
       summary: "Words of the house and synonym groups",
+      zh: "专用词和同义词组",
       params: byId,
       output: dictionary,
     },
@@ -140,7 +156,16 @@ function wordRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "put", path: "/bases/{id}/dictionary", id: "writeDictionary", tag, summary: "Replace the dictionary", params: byId, body: dictionary },
+    {
+      method: "put",
+      path: "/bases/{id}/dictionary",
+      id: "writeDictionary",
+      tag,
+      summary: "Replace the dictionary",
+      zh: "替换词典",
+      params: byId,
+      body: dictionary,
+    },
     async ({ actor, params, body }) => {
       const found = await knowledge.readBase(actor, params.id);
       await knowledge.writeDictionary(actor, found.id, body);
@@ -159,6 +184,7 @@ function careRoutes(api: Api, parts: ServerParts): void {
       id: "listCurated",
       tag,
       summary: "Fixed answers, given word for word when their question is asked",
+      zh: "固定答案：问到该问题时原样回答",
       params: byId,
       output: items(curated),
     },
@@ -176,6 +202,7 @@ function careRoutes(api: Api, parts: ServerParts): void {
       id: "writeCurated",
       tag,
       summary: "Add a fixed answer, or change one (with its id)",
+      zh: "添加固定答案，或修改已有的（带 id）",
       params: byId,
       body: newCurated,
       output: curated,
@@ -189,7 +216,7 @@ function careRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "delete", path: "/curated/{id}", id: "removeCurated", tag, summary: "Remove a fixed answer", params: bySubId },
+    { method: "delete", path: "/curated/{id}", id: "removeCurated", tag, summary: "Remove a fixed answer", zh: "删除固定答案", params: bySubId },
     async ({ actor, params }) => {
       await knowledge.removeCurated(actor, params.id);
     },
@@ -203,6 +230,7 @@ function careRoutes(api: Api, parts: ServerParts): void {
       id: "listGaps",
       tag,
       summary: "Questions that got no answer, grouped by likeness",
+      zh: "没能回答的问题，按相似归组",
       params: byId,
       output: items(gap),
     },
@@ -214,7 +242,15 @@ function careRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "post", path: "/gaps/{id}/resolve", id: "resolveGap", tag, summary: "Mark a gap as closed", params: bySubId },
+    {
+      method: "post",
+      path: "/gaps/{id}/resolve",
+      id: "resolveGap",
+      tag,
+      summary: "Mark a gap as closed",
+      zh: "把一个知识缺口标记为已解决",
+      params: bySubId,
+    },
     async ({ actor, params }) => {
       await knowledge.resolveGap(actor, params.id);
     },

@@ -34,6 +34,7 @@ export function uploadRoutes(api: Api, parts: ServerParts): void {
       id: "addFile",
       tag,
       summary: "Add a file, or a new version of it: the raw bytes",
+      zh: "添加文件或其新版本：直接发送原始字节",
       description:
         "Answers when the bytes are safe on disk; reading goes on as a job. The same path again is a new version; the same bytes again cost nothing.",
       params: byId,
@@ -67,6 +68,7 @@ export function uploadRoutes(api: Api, parts: ServerParts): void {
       id: "addFiles",
       tag,
       summary: "Add files as a form",
+      zh: "用表单添加多个文件",
       description:
         "Every part with a file name is a file; its name (with folders) is its path. A file that is refused has its reason in its line; the others go on.",
       params: byId,

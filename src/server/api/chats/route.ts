@@ -17,7 +17,15 @@ export function chatRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "get", path: "/chats", id: "listChats", tag, summary: "One's own chats, newest first", output: items(chat) },
+    {
+      method: "get",
+      path: "/chats",
+      id: "listChats",
+      tag,
+      summary: "One's own chats, newest first",
+      zh: "自己的对话，最新在前",
+      output: items(chat),
+    },
     async ({ actor }) => ({ items: await chats.listChats(actor) }),
   );
   define(
@@ -29,6 +37,7 @@ export function chatRoutes(api: Api, parts: ServerParts): void {
       id: "createChat",
       tag,
       summary: "Start a chat",
+      zh: "开始对话",
       body: z.object({ kbIds: kbIds.default([]), model: z.string().optional() }),
       output: chat,
       status: 201,
@@ -44,6 +53,7 @@ export function chatRoutes(api: Api, parts: ServerParts): void {
       id: "updateChat",
       tag,
       summary: "Rename a chat, or change what it may read and its model",
+      zh: "改对话标题，或改它可读的知识库和模型",
       params: byId,
       body: z.object({ title: z.string().trim().min(1).max(200).optional(), kbIds: kbIds.optional(), model: z.string().nullable().optional() }),
       output: chat,
@@ -53,7 +63,7 @@ export function chatRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "delete", path: "/chats/{id}", id: "removeChat", tag, summary: "Remove a chat", params: byId },
+    { method: "delete", path: "/chats/{id}", id: "removeChat", tag, summary: "Remove a chat", zh: "删除对话", params: byId },
     async ({ actor, params }) => {
       await chats.removeChat(actor, params.id);
     },
@@ -67,6 +77,7 @@ export function chatRoutes(api: Api, parts: ServerParts): void {
       id: "readTurns",
       tag,
       summary: "The newest branch, oldest turn first",
+      zh: "最新分支，最早的一轮在前",
       params: byId,
       output: items(turn),
     },
@@ -86,6 +97,7 @@ function turnRoutes(api: Api, parts: ServerParts): void {
       id: "askChat",
       tag,
       summary: "Ask; the answer comes as server-sent events",
+      zh: "提问，答案以服务器推送事件返回",
       description:
         "Each event's data is one part: turn-start, queued, text-delta, citation, finish, or error. Closing the connection stops the model. replaceTurnId edits an earlier question, retryTurnId answers again.",
       params: byId,
@@ -115,6 +127,7 @@ function turnRoutes(api: Api, parts: ServerParts): void {
       id: "rateTurn",
       tag,
       summary: "Rate an answer",
+      zh: "评价答案",
       params: byId,
       body: z.object({ rating: z.enum(["up", "down"]).nullable() }),
     },
@@ -131,6 +144,7 @@ function turnRoutes(api: Api, parts: ServerParts): void {
       id: "correctTurn",
       tag,
       summary: "Correct an answer; kept for later lessons",
+      zh: "纠正答案，留作以后教学",
       params: byId,
       body: z.object({ text: z.string().trim().min(1).max(100_000), reason: z.string().max(2000).optional() }),
     },

@@ -18,6 +18,7 @@ export function chunkRoutes(api: Api, parts: ServerParts): void {
       id: "updateChunk",
       tag,
       summary: "Correct a chunk's text for search",
+      zh: "修正片段的检索文本",
       params: byId,
       body: z.object({ text: z.string().min(1).max(100_000) }),
       output: chunk,
@@ -33,6 +34,7 @@ export function chunkRoutes(api: Api, parts: ServerParts): void {
       id: "splitChunk",
       tag,
       summary: "Split a chunk in two",
+      zh: "把一个片段拆成两个",
       params: byId,
       body: z.object({ at: z.number().int().min(1).openapi({ description: "Offset inside the chunk's text." }) }),
       output: items(chunk),
@@ -42,7 +44,16 @@ export function chunkRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "post", path: "/chunks/{id}/merge", id: "mergeChunk", tag, summary: "Join a chunk with the next one", params: byId, output: chunk },
+    {
+      method: "post",
+      path: "/chunks/{id}/merge",
+      id: "mergeChunk",
+      tag,
+      summary: "Join a chunk with the next one",
+      zh: "与下一个片段合并",
+      params: byId,
+      output: chunk,
+    },
     async ({ actor, params }) => await knowledge.mergeChunk(actor, params.id),
   );
 }

@@ -22,6 +22,7 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
       id: "listDocuments",
       tag,
       summary: "Documents of a knowledge base, a page at a time",
+      zh: "知识库中的文档，分页",
       params: byId,
       query: z.object({
         cursor: z.string().max(500).optional(),
@@ -40,7 +41,16 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "get", path: "/documents/{id}", id: "readDocument", tag, summary: "A document with its state", params: byId, output: documentInfo },
+    {
+      method: "get",
+      path: "/documents/{id}",
+      id: "readDocument",
+      tag,
+      summary: "A document with its state",
+      zh: "一份文档及其状态",
+      params: byId,
+      output: documentInfo,
+    },
     async ({ actor, params }) => await knowledge.readDocument(actor, params.id),
   );
   define(
@@ -52,6 +62,7 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
       id: "updateDocument",
       tag,
       summary: "Change title, tags or date",
+      zh: "修改标题、标签或日期",
       params: byId,
       body: documentPatch,
       output: documentInfo,
@@ -61,7 +72,15 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "delete", path: "/documents/{id}", id: "removeDocument", tag, summary: "Remove a document: text, vectors and bytes", params: byId },
+    {
+      method: "delete",
+      path: "/documents/{id}",
+      id: "removeDocument",
+      tag,
+      summary: "Remove a document: text, vectors and bytes",
+      zh: "删除文档：文本、向量和原始字节",
+      params: byId,
+    },
     async ({ actor, params }) => {
       await knowledge.removeDocument(actor, params.id);
     },
@@ -69,7 +88,15 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "post", path: "/documents/{id}/retry", id: "retryDocument", tag, summary: "Read a failed document again", params: byId },
+    {
+      method: "post",
+      path: "/documents/{id}/retry",
+      id: "retryDocument",
+      tag,
+      summary: "Read a failed document again",
+      zh: "重新读取失败的文档",
+      params: byId,
+    },
     async ({ actor, params }) => {
       await knowledge.retryDocument(actor, params.id);
     },
@@ -88,6 +115,7 @@ function textRoutes(api: Api, parts: ServerParts): void {
       id: "readText",
       tag,
       summary: "Extracted text with its blocks; citations' offsets point into it",
+      zh: "提取出的文本及其分块；引用的偏移指向它",
       params: byId,
       query: version,
       output: documentText,
@@ -103,6 +131,7 @@ function textRoutes(api: Api, parts: ServerParts): void {
       id: "readOriginal",
       tag,
       summary: "The original bytes",
+      zh: "原始文件",
       params: byId,
       query: version,
       media: { type: "application/octet-stream", description: "The file as it was added" },
@@ -118,6 +147,7 @@ function textRoutes(api: Api, parts: ServerParts): void {
       id: "listChunks",
       tag,
       summary: "The pieces that are searched",
+      zh: "用于检索的片段",
       params: byId,
       output: items(chunk),
     },

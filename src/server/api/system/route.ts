@@ -57,13 +57,29 @@ export function systemRoutes(api: Api, parts: ServerParts): void {
   define(
     api,
     parts,
-    { method: "get", path: "/system/ready", id: "readReady", tag, summary: "What is still missing until everything works", output: ready },
+    {
+      method: "get",
+      path: "/system/ready",
+      id: "readReady",
+      tag,
+      summary: "What is still missing until everything works",
+      zh: "距离全部可用还缺什么",
+      output: ready,
+    },
     async () => await system.ready(),
   );
   define(
     api,
     parts,
-    { method: "get", path: "/system", id: "readSystem", tag, summary: "Machine, memory, disk, processes, queue", output: info },
+    {
+      method: "get",
+      path: "/system",
+      id: "readSystem",
+      tag,
+      summary: "Machine, memory, disk, processes, queue",
+      zh: "机器、内存、磁盘、进程、队列",
+      output: info,
+    },
     async () => await system.info(),
   );
   define(
@@ -75,6 +91,7 @@ export function systemRoutes(api: Api, parts: ServerParts): void {
       id: "doctor",
       tag,
       summary: "What works, what does not, what to do",
+      zh: "哪些正常、哪些不正常、该怎么办",
       access: "administrator",
       output: items(check),
     },
@@ -89,18 +106,24 @@ export function systemRoutes(api: Api, parts: ServerParts): void {
       id: "listJobs",
       tag,
       summary: "Long work: progress, estimate, reason when it failed",
+      zh: "长任务：进度、预计时间、失败原因",
       query: z.object({ state: z.string().max(20).optional(), limit: z.coerce.number().int().min(1).max(1000).optional() }),
       output: items(job),
     },
     async ({ query }) => ({ items: await system.listJobs(defined(query)) }),
   );
-  define(api, parts, { method: "post", path: "/jobs/{id}/cancel", id: "cancelJob", tag, summary: "Stop a job", params: byId }, async ({ params }) => {
-    await system.cancelJob(params.id);
-  });
   define(
     api,
     parts,
-    { method: "post", path: "/jobs/{id}/retry", id: "retryJob", tag, summary: "Try a failed job again", params: byId },
+    { method: "post", path: "/jobs/{id}/cancel", id: "cancelJob", tag, summary: "Stop a job", zh: "停止任务", params: byId },
+    async ({ params }) => {
+      await system.cancelJob(params.id);
+    },
+  );
+  define(
+    api,
+    parts,
+    { method: "post", path: "/jobs/{id}/retry", id: "retryJob", tag, summary: "Try a failed job again", zh: "重试失败的任务", params: byId },
     async ({ params }) => {
       await system.retryJob(params.id);
     },
@@ -114,6 +137,7 @@ export function systemRoutes(api: Api, parts: ServerParts): void {
       id: "readEvents",
       tag,
       summary: "What changes, as server-sent events",
+      zh: "有变化时推送的服务器事件",
       description: "Events jobs, models and bases each carry the whole list ({items}) when it has changed, and once at the start.",
       media: { type: "text/event-stream", description: "event: jobs | models | bases" },
     },
