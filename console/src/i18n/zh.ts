@@ -37,7 +37,7 @@ export const zh = {
 
   "setup.title": "启用这台星匣",
   "setup.lead": "创建第一位管理员。所有资料和对话都只保存在这台机器上。",
-  "setup.code": "设置码",
+  "setup.code": "初始化代码",
   "setup.codeHint": "启动星匣的终端里会显示，只能用一次。",
   "setup.start": "启用并登录",
   "signin.title": "登录",

@@ -24,13 +24,13 @@ export function DocumentPage() {
   if (info.isPending) return <Skeletons rows={8} label={t("common.loading")} />;
   if (info.isError) return <div className="page-body"><ErrorCard error={info.error} onRetry={() => void info.refetch()} /></div>;
   const document = info.data;
-  const view = search.view ?? "text";
+  const { view = "text", ...place } = search;
   return (
     <div className="page">
       <DocumentHead document={document} />
       <nav className="tabs" aria-label={document.title}>
-        <Link to="." search={{}} aria-current={view === "text" ? "page" : undefined}>{t("document.text")}</Link>
-        <Link to="." search={{ view: "chunks" }} aria-current={view === "chunks" ? "page" : undefined}>{t("document.chunks")}<span className="count">{document.chunks}</span></Link>
+        <Link to="." search={place} activeOptions={{ exact: true, includeSearch: true }}>{t("document.text")}</Link>
+        <Link to="." search={{ view: "chunks" }} activeOptions={{ exact: true, includeSearch: true }}>{t("document.chunks")}<span className="count">{document.chunks}</span></Link>
       </nav>
       <div className="page-body document-body">
         <div className="grow">

@@ -87,7 +87,7 @@ function AddButtons({ onAdd }: { readonly onAdd: (files: readonly PickedFile[]) 
     <>
       <input ref={files} hidden type="file" multiple data-testid="files" aria-label={t("documents.addFiles")} onChange={(event) => (onAdd(pickedFiles(event.target.files)), (event.target.value = ""))} />
       <input ref={folder} hidden type="file" multiple data-testid="folder" aria-label={t("documents.addFolder")} {...{ webkitdirectory: "" }} onChange={(event) => (onAdd(pickedFiles(event.target.files)), (event.target.value = ""))} />
-      <Button icon={FolderIcon} onClick={() => folder.current?.click()}>{t("documents.addFolder")}</Button>
+      <Button className="desk" icon={FolderIcon} onClick={() => folder.current?.click()}>{t("documents.addFolder")}</Button>
       <Button look="primary" icon={UploadIcon} onClick={() => files.current?.click()}>{t("documents.addFiles")}</Button>
     </>
   );
