@@ -6,7 +6,9 @@ import type { Pace } from "./pace.ts";
 
 /** A file taken apart by a process of its own: text, chunks, and each chunk's words for the index, separated by blanks. */
 export type ReadFile = {
-  readonly parsed: ParsedDocument;
+  readonly parsed: Omit<ParsedDocument, "blocks">;
+  /** The box stores the blocks and need not understand them. */
+  readonly blocksJson: string;
   readonly chunks: readonly Chunk[];
   readonly words: readonly { readonly body: string; readonly context: string }[];
 };

@@ -6,7 +6,8 @@ import type { ChunkRow, KbRow } from "#storage";
 import type { IngestDeps, JobDeps } from "./deps.ts";
 import { passageText } from "./passage.ts";
 
-const batchSize = 16;
+/** Small: a person's question waits for at most one batch. */
+const batchSize = 8;
 /** How often a job asks again for a model that is on its way; its arrival also makes the job due at once. */
 const askAgainMs = 5000;
 /** Vectors make way for a person's question, but not for ever. */
@@ -25,7 +26,7 @@ export function embedJob(deps: JobDeps): JobHandler {
 async function run(deps: JobDeps, context: JobContext): Promise<void | { againInMs: number }> {
   const { storage } = deps;
   const kb = storage.kbs.find(context.payload.kbId as string);
-  if (kb === undefined) return;
+  if (kb === undefined || (kb.embedder === null && deps.embedders.defaultId() === null)) return;
   const model = await findEmbedder(deps, kb.embedder ?? undefined);
   if (model === null) return { againInMs: askAgainMs };
   // The first vectors decide which embedder the base has; another one then needs a re-embedding.

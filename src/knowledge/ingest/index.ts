@@ -81,6 +81,7 @@ export function createIngest(deps: IngestDeps): Ingest {
     recut: (kb) => enqueueRecut(deps, kb),
     embedMissing: (kb) => enqueueEmbedding(deps, kb),
     embedderArrived() {
+      for (const kb of storage.kbs.list()) if (storage.chunks.countUnembedded(kb.num) > 0) enqueueEmbedding(deps, kb);
       jobs.hurry("embed");
       jobs.hurry("reembed");
     },

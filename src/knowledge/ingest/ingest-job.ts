@@ -70,8 +70,7 @@ async function addMembers(deps: IngestDeps, { document, kb }: Target, file: Read
 async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, context: JobContext): Promise<void> {
   const { storage } = deps;
   const { version, document, kb } = target;
-  const { parsed, chunks, words } = file;
-  const blocksJson = JSON.stringify(parsed.blocks);
+  const { parsed, blocksJson, chunks, words } = file;
   let next = 0;
   await inSlices(
     storage.transaction,

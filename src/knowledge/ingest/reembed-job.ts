@@ -4,7 +4,7 @@ import type { KbRow } from "#storage";
 import type { IngestDeps } from "./deps.ts";
 import { embedRows, enqueueEmbedding, findEmbedder, makeWay } from "./embed-job.ts";
 
-const batchSize = 16;
+const batchSize = 8;
 
 export function enqueueReembedding({ jobs }: Pick<IngestDeps, "jobs">, kb: Pick<KbRow, "id" | "name">, embedder: string): void {
   jobs.add({ kind: "reembed", subject: `${kb.name} → ${embedder}`, kbId: kb.id, key: kb.id, payload: { kbId: kb.id, embedder }, unit: "chunks" });

@@ -10,7 +10,7 @@ import type { ChunkWords } from "./index-words.ts";
 import { defaultLimits, documentError, type ParseLimits, tooLargeError } from "./limits.ts";
 import type { ParseReply, ParseRequest } from "./parse-process.ts";
 
-export type ParsedFile = { readonly parsed: ParsedDocument; readonly chunks: readonly Chunk[]; /** Of each chunk, when asked for. */ readonly words: readonly ChunkWords[] };
+export type ParsedFile = { readonly parsed: ParsedDocument; readonly chunks: readonly Chunk[]; /** Of each chunk, when asked for; the blocks are then in `blocksJson` and not in `parsed`. */ readonly words: readonly ChunkWords[]; readonly blocksJson: string };
 
 export type ParsePoolOptions = {
   readonly size?: number;
@@ -28,7 +28,7 @@ export type ParsePool = {
   close(): Promise<void>;
 };
 
-type Job = { readonly request: Omit<ParseRequest, "id">; readonly signal: AbortSignal | undefined; resolve(file: ParsedFile): void; reject(error: Error): void };
+type Job = { readonly request: Omit<ParseRequest, "id">; readonly signal: AbortSignal | undefined; resolve(file: ParsedFile): void; reject(error: Error): void; readonly chunks: Chunk[]; readonly words: ChunkWords[] };
 type Worker = { readonly child: ChildProcess; job: Job | null; jobId: number; timers: NodeJS.Timeout[]; reason: "time" | "memory" | "abort" | null; done: number };
 
 /** A process is replaced after this many files: leaks in parsers stay small. */
@@ -91,7 +91,7 @@ class Pool implements ParsePool {
     // Asked before the bytes are read: a 2 GB file costs nothing.
     if (size > all.maxBytes) throw tooLargeError(`${size} bytes, at most ${all.maxBytes}`, `${size} 字节，最多 ${all.maxBytes} 字节`);
     return await new Promise<ParsedFile>((resolve, reject) => {
-      const job: Job = { request: { file, name, limits: { ...this.#parseLimits, ...limits }, ...(words === undefined ? {} : { words }) }, signal, resolve, reject };
+      const job: Job = { request: { file, name, limits: { ...this.#parseLimits, ...limits }, ...(words === undefined ? {} : { words }) }, signal, resolve, reject, chunks: [], words: [] };
       if (signal?.aborted === true) return reject(cancelled(name));
       signal?.addEventListener("abort", () => this.#abort(job), { once: true });
       this.#queue.push(job);
@@ -174,12 +174,17 @@ class Pool implements ParsePool {
 
   #reply(worker: Worker, reply: ParseReply): void {
     if (reply.id !== worker.jobId || worker.job === null) return;
+    if (reply.ok === "part") {
+      worker.job.chunks.push(...reply.chunks);
+      worker.job.words.push(...reply.words);
+      return;
+    }
     const job = this.#free(worker);
     worker.child.unref();
     worker.child.channel?.unref();
     const fat = reply.ok && reply.heapBytes > this.#limits.memoryMb * 0.75 * 2 ** 20;
     if (++worker.done >= filesPerProcess || fat) void this.#stop(worker, "abort");
-    if (reply.ok) job?.resolve({ parsed: reply.parsed, chunks: reply.chunks, words: reply.words });
+    if (reply.ok) job?.resolve({ parsed: reply.parsed, chunks: job.chunks, words: job.words, blocksJson: reply.blocksJson });
     else job?.reject(fromErrorRecord(reply.error));
     this.#dispatch();
   }
