@@ -101,6 +101,11 @@ export function modelRoutes(api: Api, parts: ServerParts): void {
       await models.cancelPull(params.id);
     },
   );
+  fileRoutes(api, parts);
+}
+
+function fileRoutes(api: Api, parts: ServerParts): void {
+  const { models } = parts.services;
   define(
     api,
     parts,

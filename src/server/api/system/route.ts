@@ -97,6 +97,11 @@ export function systemRoutes(api: Api, parts: ServerParts): void {
     },
     async () => ({ items: await system.doctor() }),
   );
+  jobRoutes(api, parts);
+}
+
+function jobRoutes(api: Api, parts: ServerParts): void {
+  const { system } = parts.services;
   define(
     api,
     parts,
