@@ -1,22 +1,10 @@
 /** @file What a command is given: the terminal, a way to the box, settings. The parts that only `app` can build come in here. */
 import { loadSettings, type Settings } from "#base";
-import type { Actor, Services } from "#contracts";
+import type { Actor, BenchRow, Services } from "#contracts";
 import type { Terminal } from "./terminal.ts";
 
 /** The box in this process, without HTTP. */
 export type OpenedBox = { readonly services: Services; close(): Promise<void> };
-
-/** One line of `starbox bench`. */
-export type BenchRow = {
-  readonly name: string;
-  readonly case: string;
-  readonly unit: string;
-  readonly starbox: { readonly min: number; readonly median: number; readonly max: number };
-  readonly peers?: Readonly<Record<string, unknown>>;
-  readonly ratio?: Readonly<Record<string, unknown>>;
-  readonly machine: string;
-  readonly commit: string;
-};
 
 export type BenchOptions = {
   readonly settings: Settings;

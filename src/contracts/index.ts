@@ -1,5 +1,6 @@
 /** @file The door of `contracts`: what features meet through. Types and wire schemas only, no behaviour. */
 export type { Answer, Answerer, AnswerPart, AnswerRequest, Citation } from "./answer.ts";
+export type { BenchRow, Spread } from "./bench.ts";
 export type { Block, BlockKind, Box, Chunk, DocumentMeta, ParsedDocument } from "./document.ts";
 export type { JobContext, JobHandler, JobInfo, JobKind, JobRequest, JobRunner, JobState } from "./jobs.ts";
 export type { ChunkInfo, DocumentInfo, DocumentState, KnowledgeBaseInfo } from "./knowledge.ts";

@@ -3,7 +3,8 @@ import fs from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
 import { StarboxError } from "#base";
-import type { BenchRow, Cli } from "../cli.ts";
+import type { BenchRow } from "#contracts";
+import type { Cli } from "../cli.ts";
 import type { Builder } from "./builder.ts";
 
 type Flags = { readonly peer?: readonly string[]; readonly long?: boolean; readonly save?: boolean };
