@@ -23,6 +23,7 @@ class BatchEmbedder implements Embedder {
   readonly #model: Pointer;
   readonly #context: Pointer;
   readonly #vocabulary: Pointer;
+  readonly #prefixed: boolean;
   readonly #tokens: Int32Array;
   readonly #positions: Int32Array;
   readonly #sequences: Int32Array;
@@ -31,8 +32,9 @@ class BatchEmbedder implements Embedder {
   readonly #outputs: Int8Array;
   #busy: Promise<unknown> = Promise.resolve();
 
-  constructor(library: LlamaLibrary, model: Pointer, context: Pointer, maxTokens: number) {
+  constructor(library: LlamaLibrary, model: Pointer, context: Pointer, maxTokens: number, prefixed: boolean) {
     this.#library = library;
+    this.#prefixed = prefixed;
     this.#model = model;
     this.#context = context;
     this.#vocabulary = library.vocabulary(model);
@@ -57,7 +59,7 @@ class BatchEmbedder implements Embedder {
   }
 
   countTokens(texts: readonly string[]): readonly number[] {
-    return texts.map((text) => this.#tokenize(embedderInput(text, "passage")).length);
+    return texts.map((text) => this.#tokenize(embedderInput(text, "passage", this.#prefixed)).length);
   }
 
   async embed(texts: readonly string[], kind: EmbedKind, signal?: AbortSignal): Promise<{ vectors: Float32Array[]; tokens: number }> {
@@ -68,7 +70,7 @@ class BatchEmbedder implements Embedder {
 
   async #embedNow(texts: readonly string[], kind: EmbedKind, signal?: AbortSignal): Promise<{ vectors: Float32Array[]; tokens: number }> {
     const inputs = texts.map((text) => {
-      const tokens = this.#tokenize(embedderInput(text, kind));
+      const tokens = this.#tokenize(embedderInput(text, kind, this.#prefixed));
       if (tokens.length <= this.maxTokens) return tokens;
       const cut = tokens.slice(0, this.maxTokens);
       cut[this.maxTokens - 1] = tokens[tokens.length - 1] ?? 0; // the end mark stays
@@ -132,7 +134,7 @@ class BatchEmbedder implements Embedder {
 }
 
 /** Null where the platform's library is not known: the caller then uses node-llama-cpp one text at a time. */
-export async function loadBatchEmbedder(filePath: string, options: { readonly threads: number }): Promise<Embedder | null> {
+export async function loadBatchEmbedder(filePath: string, options: { readonly threads: number; readonly prefixed?: boolean }): Promise<Embedder | null> {
   const library = loadLlamaLibrary();
   if (library === null) return null;
   const modelParams = { ...library.modelDefaults(), n_gpu_layers: 0 };
@@ -147,5 +149,5 @@ export async function loadBatchEmbedder(filePath: string, options: { readonly th
     library.freeModel(model);
     throw new StarboxError("engine_failed", "llama.cpp could not make room for the embedder.", { hint: "Free memory and try again." });
   }
-  return new BatchEmbedder(library, model, context, maxTokens);
+  return new BatchEmbedder(library, model, context, maxTokens, options.prefixed ?? true);
 }

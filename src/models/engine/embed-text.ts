@@ -11,6 +11,7 @@ export function normaliseForEmbedding(text: string): string {
 
 export type EmbedKind = "query" | "passage";
 
-export function embedderInput(text: string, kind: EmbedKind): string {
-  return `${kind}: ${normaliseForEmbedding(text)}`;
+export function embedderInput(text: string, kind: EmbedKind, prefixed: boolean): string {
+  const normal = normaliseForEmbedding(text);
+  return prefixed ? `${kind}: ${normal}` : normal;
 }

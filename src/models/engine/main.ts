@@ -29,7 +29,7 @@ async function load(options: EngineLoad): Promise<Loaded> {
   const { loadBatchEmbedder } = await import("./batch-embedder.ts");
   const { loadSingleEmbedder } = await import("./single-embedder.ts");
   // One thread: two that wait for each other in every layer lose more than they win on short texts, above all on a busy machine.
-  const batch = options.gpu === false ? await loadBatchEmbedder(options.filePath, { threads: options.threads > 0 ? options.threads : 1 }) : null;
+  const batch = options.gpu === false ? await loadBatchEmbedder(options.filePath, { threads: options.threads > 0 ? options.threads : 1, prefixed: options.prefixed }) : null;
   const embedder = batch ?? (await loadSingleEmbedder(options));
   return { embedder, info: { contextTokens: embedder.maxTokens, dimensions: embedder.dimensions, maxTokens: embedder.maxTokens, device: batch === null ? "node-llama-cpp" : "cpu" } };
 }

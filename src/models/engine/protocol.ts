@@ -13,6 +13,8 @@ export type EngineLoad = {
   /** Unix niceness: work that nobody waits for yields to work somebody waits for. */
   readonly nice: number;
   readonly gpu: "auto" | false;
+  /** The embedder was trained with `query: ` and `passage: ` before its texts (the e5 family). */
+  readonly prefixed: boolean;
 };
 
 export type WireRequest = Omit<GenerateRequest, "signal" | "person">;

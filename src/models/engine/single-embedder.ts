@@ -14,13 +14,13 @@ export async function loadSingleEmbedder(options: EngineLoad): Promise<Embedder>
   return {
     dimensions: model.embeddingVectorSize,
     maxTokens,
-    countTokens: (texts) => texts.map((text) => model.tokenize(embedderInput(text, "passage")).length + 2),
+    countTokens: (texts) => texts.map((text) => model.tokenize(embedderInput(text, "passage", options.prefixed)).length + 2),
     async embed(texts, kind, signal) {
       const vectors: Float32Array[] = [];
       let tokens = 0;
       for (const text of texts) {
         if (signal?.aborted === true) throw new StarboxError("cancelled", "Embedding was cancelled.", { zh: { message: "向量计算已取消。" } });
-        const input = model.tokenize(embedderInput(text, kind)).slice(0, room);
+        const input = model.tokenize(embedderInput(text, kind, options.prefixed)).slice(0, room);
         tokens += input.length + 2;
         const { vector } = await context.getEmbeddingFor(input);
         const norm = Math.hypot(...vector);
