@@ -6,8 +6,9 @@ import busboy from "busboy";
 import { StarboxError } from "#base";
 import type { Actor, AddedFile } from "#contracts";
 import type { ServerParts } from "../../context.ts";
-import { errorStatus, invalid, readError } from "../../errors.ts";
+import { invalid, readError } from "../../errors.ts";
 import { type Api, define, list } from "../define.ts";
+import { errorRecord } from "../documents/schema.ts";
 import { addedFile } from "./schema.ts";
 
 const tag = "knowledge";
@@ -15,12 +16,7 @@ const byId = z.object({ id: z.string() });
 const idleMs = 60_000;
 
 const outcome = z
-  .object({
-    path: z.string(),
-    documentId: z.string().optional(),
-    changed: z.boolean().optional(),
-    error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional(),
-  })
+  .object({ path: z.string(), documentId: z.string().optional(), changed: z.boolean().optional(), error: errorRecord.optional() })
   .openapi("UploadOutcome");
 
 export function uploadRoutes(api: Api, parts: ServerParts): void {
@@ -121,8 +117,7 @@ async function readForm(
       outcomes.push(
         add(path, NodeStream.from(pieces(file, parts.settings.maxFileMb)) as ReadableStream<Uint8Array>).catch((error: unknown) => {
           file.resume(); // what is left of a refused file must be read past, or the form never ends
-          const record = readError(error, parts.logger, "upload");
-          return { path, error: { code: record.code, message: record.message, ...(record.hint === undefined ? {} : { hint: record.hint }) } };
+          return { path, error: readError(error, parts.logger, "upload") };
         }),
       );
     });
@@ -200,7 +195,7 @@ const tooLarge = (limitMb: number): StarboxError =>
   new StarboxError("document_too_large", `The file is larger than ${limitMb} MB.`, {
     hint: "Split it, or raise STARBOX_MAX_FILE_MB.",
     zh: { message: `文件超过 ${limitMb} MB。`, hint: "请拆分文件，或调大 STARBOX_MAX_FILE_MB。" },
-    details: { limitMb, status: errorStatus.document_too_large },
+    details: { limitMb },
   });
 
 /** A path inside a base: relative, no dots, no control characters; Windows separators become slashes. */
