@@ -50,6 +50,8 @@ export type LanguageModel = {
   readonly contextTokens: number;
   stream(request: GenerateRequest): AsyncIterable<StreamPart>;
   countTokens(text: string): Promise<number>;
+  /** Natural log-probability of each whole continuation after the input, true ones from raw logits; absent where an engine cannot give them. */
+  scoreContinuations?(input: GenerateRequest["input"], continuations: readonly string[], options?: { readonly person?: string; readonly signal?: AbortSignal }): Promise<readonly { readonly logprob: number; readonly tokens: number }[]>;
 };
 
 export type EmbeddingModel = {
@@ -58,7 +60,7 @@ export type EmbeddingModel = {
   /** Longest input in tokens; longer texts are cut at the end. */
   readonly maxTokens: number;
   /** Unit-length vectors in input order. `query` and `passage` differ for models trained with prefixes. */
-  embed(texts: readonly string[], options: { readonly kind: "query" | "passage"; readonly person?: string; readonly signal?: AbortSignal }): Promise<readonly Float32Array[]>;
+  embed(texts: readonly string[], options: { readonly kind: "query" | "passage"; readonly person?: string; readonly signal?: AbortSignal; /** Somebody waits for these vectors; default: for queries yes, for passages (read in at low priority) no. */ readonly urgent?: boolean }): Promise<readonly Float32Array[]>;
   countTokens(texts: readonly string[]): Promise<readonly number[]>;
 };
 

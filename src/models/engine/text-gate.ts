@@ -38,8 +38,27 @@ export function parseToolCall(text: string, known: ReadonlySet<string>): ToolCal
   return { id: newCallId(), name, arguments: typeof args === "string" ? args : JSON.stringify(args) };
 }
 
+/** Calls that a model writes without the marks its template asks for (small coder models do): one JSON object, or one a line, perhaps in a code fence. */
+function parseBareCalls(text: string, known: ReadonlySet<string>): ToolCall[] {
+  const inner = text.trim().replace(/^```(?:json)?\s*/, "").replace(/\s*```$/, "");
+  const whole = parseToolCall(inner, known);
+  if (whole !== null) return [whole];
+  const calls = inner.split(/\n+/).map((line) => parseToolCall(line, known));
+  return calls.length > 0 && calls.every((call) => call !== null) ? (calls as ToolCall[]) : [];
+}
+
+const bareBeginnings = ['{"name":', '```json{"name":', '```{"name":'];
+
+/** Whether a reply that begins like this may still turn out to be a bare call. */
+function mayBeBareCall(text: string): boolean {
+  const packed = text.replace(/\s+/g, "");
+  return bareBeginnings.some((beginning) => (packed.length < beginning.length ? beginning.startsWith(packed) : packed.startsWith(beginning)));
+}
+
 export class TextGate {
   #pending = "";
+  /** The whole reply so far, while it may be a bare call; null once it is known to be text. */
+  #bare: string | null;
   #insideCall = false;
   readonly #stops: readonly string[];
   readonly #tools: ReadonlySet<string>;
@@ -47,9 +66,21 @@ export class TextGate {
   constructor(options: { readonly stops: readonly string[]; readonly tools: ReadonlySet<string> }) {
     this.#stops = options.stops.filter((stop) => stop !== "");
     this.#tools = options.tools;
+    this.#bare = options.tools.size > 0 ? "" : null;
   }
 
   push(text: string): Gated {
+    let arrived = text;
+    if (this.#bare !== null) {
+      this.#bare += text;
+      if (mayBeBareCall(this.#bare)) return { text: "", calls: [], stopped: false };
+      arrived = this.#bare;
+      this.#bare = null;
+    }
+    return this.#pass(arrived);
+  }
+
+  #pass(text: string): Gated {
     this.#pending += text;
     const calls: ToolCall[] = [];
     let out = "";
@@ -90,6 +121,15 @@ export class TextGate {
 
   /** The end of generation: what was held back was text after all, or a call whose closing mark is missing. */
   finish(): Gated {
+    if (this.#bare !== null) {
+      const calls = parseBareCalls(this.#bare, this.#tools);
+      if (calls.length > 0) return { text: "", calls, stopped: false };
+      const passed = this.#pass(this.#bare);
+      this.#bare = null;
+      if (passed.stopped) return passed;
+      const end = this.finish();
+      return { text: passed.text + end.text, calls: [...passed.calls, ...end.calls], stopped: false };
+    }
     const rest = this.#pending;
     this.#pending = "";
     if (!this.#insideCall) return { text: rest, calls: [], stopped: false };

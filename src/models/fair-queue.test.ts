@@ -1,0 +1,64 @@
+import { StarboxError } from "#base";
+import { expect, test } from "vitest";
+import { FairQueue } from "./fair-queue.ts";
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("persons take turns: one with many requests does not push another back", async () => {
+  const queue = new FairQueue({ slots: 1, limit: 10 });
+  const order: string[] = [];
+  const first = await queue.enter("a");
+  const ask = (person: string, name: string): void => void queue.enter(person).then((release) => (order.push(name), setImmediate(release)));
+  for (const name of ["a1", "a2", "a3"]) ask("a", name);
+  ask("b", "b1");
+  ask("c", "c1");
+  ask("b", "b2");
+  await settle();
+  first();
+  while (order.length < 6) await settle();
+  expect(order).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
+});
+
+test("too many waiting: busy, with an estimate from measured durations", async () => {
+  let now = 0;
+  const queue = new FairQueue({ slots: 1, limit: 1, now: () => now });
+  for (let i = 0; i < 40; i++) {
+    const release = await queue.enter("a");
+    now += 10_000;
+    release();
+  }
+  const release = await queue.enter("a");
+  const waiting = queue.enter("a");
+  const refused = await queue.enter("b").catch((error: unknown) => error);
+  expect(StarboxError.is(refused, "busy") && refused.retryAfterSeconds).toBe(20);
+  release();
+  (await waiting)();
+  expect([queue.running, queue.waiting]).toEqual([0, 0]);
+});
+
+test("who leaves while waiting frees the place and is not served", async () => {
+  const queue = new FairQueue({ slots: 1, limit: 5 });
+  const release = await queue.enter("a");
+  const leaving = new AbortController();
+  const gone = queue.enter("b", leaving.signal).catch((error: unknown) => error);
+  leaving.abort();
+  expect(StarboxError.is(await gone, "cancelled")).toBe(true);
+  expect(queue.waiting).toBe(0);
+  release();
+  release(); // twice is once
+  expect(queue.running).toBe(0);
+});
+
+test("several slots run side by side", async () => {
+  const queue = new FairQueue({ slots: 2, limit: 5 });
+  const releases = [await queue.enter("a"), await queue.enter("a")];
+  let third = false;
+  void queue.enter("a").then(() => {
+    third = true;
+  });
+  await settle();
+  expect(third).toBe(false);
+  releases[0]?.();
+  await settle();
+  expect(third).toBe(true);
+});
