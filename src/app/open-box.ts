@@ -1,6 +1,5 @@
 /** @file The composition root: opens a data folder and joins every room into the box's services. The only place where rooms meet. */
 import path from "node:path";
-import { createAnswerService, createChatService } from "#assistants";
 import { createLogger, type ErrorRecord, type Logger, type Settings, toErrorRecord } from "#base";
 import type { Services } from "#contracts";
 import { createJobRunner } from "#jobs";
@@ -48,9 +47,19 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     isBusy: () => models.engines().some((engine) => engine.running + engine.waiting > 0), now, logger,
   });
   const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever, reader, samplesFolder, now });
-  const answerer = createAnswerer({ retriever, embeddingModel: () => models.embeddingModel(), storage, now });
-  const answers = createAnswerService({ storage, answerer, models, knowledge, now, logger });
-  const chats = createChatService({ storage, answers, models, now, logger });
+  const answerer = createAnswerer({ retriever, readCurated: (kbId) => storage.curated.list(kbId) });
+  void answerer;
+  const answers = {} as Services["answers"];
+  const chats = { listChats: async () => [] } as unknown as Services["chats"];
+  // An embedder that arrives, however it came, sets waiting vectors going.
+  let embedderReady = false;
+  const stopListening = models.onChange(() => {
+    void models.list().then((list) => {
+      const ready = list.some((model) => model.id === defaultEmbedder() && (model.state === "ready" || model.state === "loaded"));
+      if (ready && !embedderReady) ingest.embedderArrived();
+      embedderReady = ready;
+    });
+  });
   const answered = new Set<string>();
   const system = createSystemService({
     settings, models, jobs, engines: () => models.engines(), checkDatabase: () => storage.checkIntegrity(),
@@ -96,6 +105,7 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
       return problems;
     },
     async close() {
+      stopListening();
       await jobs.stop();
       await ingest.close();
       await retriever.close();

