@@ -64,7 +64,8 @@ export function decodeText(bytes: Uint8Array, declared?: string): DecodedText {
   const zeros = zeroShares(sample);
   if (zeros.odd > 0.3 && zeros.even < 0.05) return { text: decode(bytes, "utf-16le"), encoding: "utf-16le" };
   if (zeros.even > 0.3 && zeros.odd < 0.05) return { text: decode(bytes, "utf-16be"), encoding: "utf-16be" };
-  if (zeros.even + zeros.odd < 0.002) {
+  // A stray zero byte does not make a text binary.
+  if (zeros.even + zeros.odd < 0.1) {
     const utf8 = validUtf8(bytes);
     if (utf8 !== null) return { text: utf8, encoding: "utf-8" };
   }

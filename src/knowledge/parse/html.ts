@@ -2,7 +2,7 @@
 import type { DocumentMeta, ParsedDocument } from "#contracts";
 import { Parser } from "htmlparser2";
 import { DocumentBuilder } from "./builder.ts";
-import type { ParseLimits } from "./limits.ts";
+import { corruptError, type ParseLimits } from "./limits.ts";
 import { isHeaderRow, presentRow } from "./table.ts";
 
 const dropped = new Set(["script", "style", "noscript", "template", "svg", "math", "iframe", "object", "embed", "canvas", "audio", "video", "select", "textarea", "button", "nav", "frame", "frameset", "map"]);
@@ -11,6 +11,8 @@ const blocks = new Set([
   "address", "form", "fieldset", "table", "thead", "tbody", "tfoot", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "hr", "body", "center", "details", "summary", "caption",
 ]);
 const voids = new Set(["br", "img", "hr", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr", "param"]);
+
+const maxDepth = 10_000;
 
 function isHidden(attributes: Record<string, string>): boolean {
   if ("hidden" in attributes || attributes["aria-hidden"] === "true" || attributes.type === "hidden") return true;
@@ -80,6 +82,7 @@ export class HtmlReader {
     if (name === "meta") this.#metaTag(attributes);
     if (name === "title" && this.title === "" && !this.#open.includes("svg")) this.#inTitle = true;
     if (!voids.has(name)) this.#open.push(name);
+    if (this.#open.length > maxDepth) throw corruptError(`HTML nested deeper than ${maxDepth}`, `HTML 嵌套超过 ${maxDepth} 层`);
     if (this.#hiddenFrom >= 0) return;
     if (!voids.has(name) && (dropped.has(name) || (name !== "body" && name !== "html" && isHidden(attributes)))) {
       this.#hiddenFrom = this.#open.length - 1;

@@ -81,15 +81,8 @@ class MarkdownReader {
       this.#flush();
       return at + 1;
     }
-    const heading = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/.exec(line);
-    if (heading !== null) {
-      this.#flush();
-      const level = heading[1]?.length ?? 1;
-      const title = level === 1 && this.#builder.blockCount === 0;
-      this.#builder.add(title ? "title" : "heading", stripInline(heading[2] ?? ""), { level });
-      if (title) this.meta.title ??= stripInline(heading[2] ?? "");
-      return at + 1;
-    }
+    const marks = /^#{1,6}(?=\s)/.exec(trimmed)?.[0];
+    if (marks !== undefined) return this.#heading(trimmed.slice(marks.length), marks.length, at);
     if (/^\s{0,3}(```|~~~)/.test(line)) return this.#code(at);
     if (trimmed.startsWith("<")) return this.#html(trimmed, at);
     if (this.#paragraph !== "" && !this.#list && /^(=+|-{2,})$/.test(trimmed)) {
@@ -104,6 +97,18 @@ class MarkdownReader {
     }
     if (trimmed.includes("|") && tableRule.test(this.#lines[at + 1] ?? "")) return this.#table(at);
     return this.#prose(line, at);
+  }
+
+  #heading(raw: string, level: number, at: number): number {
+    this.#flush();
+    let end = raw.length;
+    while (end > 0 && raw[end - 1] === "#") end--;
+    // Closing marks count only after a space: "C#" keeps its own.
+    const text = stripInline(end < raw.length && /\s/.test(raw[end - 1] ?? " ") ? raw.slice(0, end) : raw).trim();
+    const title = level === 1 && this.#builder.blockCount === 0;
+    this.#builder.add(title ? "title" : "heading", text, { level });
+    if (title && text !== "") this.meta.title ??= text;
+    return at + 1;
   }
 
   #prose(line: string, at: number): number {

@@ -1,7 +1,7 @@
 /** @file The one way in: bytes and a name to text with blocks. Chooses the parser; opens no file, follows no link, fetches nothing. */
 import type { ParsedDocument } from "#contracts";
 import { StarboxError } from "#base";
-import { detectContainer, detectText, extensionOf } from "./detect.ts";
+import { detectContainer, detectText, extensionOf, unsupportedError } from "./detect.ts";
 import { completeMeta } from "./document-meta.ts";
 import { corruptError, defaultLimits, documentError, bombError, type ParseLimits, tooLargeError } from "./limits.ts";
 import type { UnpackBudget } from "./safe-zip.ts";
@@ -57,10 +57,21 @@ async function parseTextFamily(bytes: Uint8Array, path: string, limits: ParseLim
   // Mail names the encoding of each part inside; its bytes must stay as they are.
   if (["eml", "mht", "mhtml"].includes(extension) || detectText(ascii, path) === "eml") return await (await import("./eml.ts")).parseMail(bytes, limits);
   const declared = /(?:charset|encoding)\s*=\s*["']?([\w-]+)/i.exec(ascii)?.[1];
-  const { text, warning } = decodeText(bytes, declared);
+  const { text, warning } = decodeNamed(() => decodeText(bytes, declared), extension);
   if (text.length > limits.maxTextChars) throw tooLargeError(`more than ${limits.maxTextChars} characters of text`, `文本超过 ${limits.maxTextChars} 字`);
   const parsed = await parseText(text, path, limits);
   return warning === undefined ? parsed : { ...parsed, warnings: [...parsed.warnings, { code: "encoding", message: warning }] };
+}
+
+const textExtensions = new Set(["", "txt", "text", "log", "md", "markdown", "mdx", "html", "htm", "xhtml", "csv", "tsv", "json", "jsonl", "ndjson", "xml"]);
+
+/** Bytes in no encoding are a strange text when the name says text, and an unknown kind of file when it says something else. */
+function decodeNamed<T>(decode: () => T, extension: string): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw textExtensions.has(extension) ? error : unsupportedError(extension);
+  }
 }
 
 async function parseText(text: string, path: string, limits: ParseLimits): Promise<ParsedDocument> {
