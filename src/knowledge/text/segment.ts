@@ -50,3 +50,9 @@ function addHouseWord(text: string, word: string, tokens: string[]): void {
   if (tokens.includes(token)) return; // already cut as one word
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) tokens.push(token);
 }
+
+/** Words in reading order with their part of speech (jieba's tags); every character of the text is in exactly one word. Takes normalised text. */
+export function tagWords(text: string): { readonly word: string; readonly tag: string }[] {
+  jieba ??= Jieba.withDict(dict);
+  return jieba.tag(text, true);
+}

@@ -1,0 +1,109 @@
+/** @file Which sentences of the found passages speak to the question, best first. Each knows its place in its document. */
+import type { RetrieveHit } from "#contracts";
+import { splitSentences } from "../chunk/index.ts";
+import { normalise, normaliseWithOffsets, segment } from "../text/index.ts";
+import type { Question } from "./question.ts";
+
+export type EvidenceSentence = {
+  readonly hit: RetrieveHit;
+  readonly hitRank: number;
+  /** Offsets into the version's extracted text; `raw` is that slice. */
+  readonly start: number;
+  readonly end: number;
+  readonly raw: string;
+  /** `raw` normalised, and for each of its units the offset in `raw`. */
+  readonly normal: string;
+  readonly offsets: Int32Array;
+  /** Share of the question's weight found in the sentence itself, and found only beside it (neighbours, titles). */
+  readonly coverage: number;
+  readonly nearby: number;
+  readonly score: number;
+};
+
+export type Evidence = {
+  /** Best first. */
+  readonly sentences: readonly EvidenceSentence[];
+  /** How telling a pair of characters is among the passages at hand. */
+  readonly weigh: (pair: string) => number;
+  /** Share of the question's weight each passage covers, in hit order. */
+  readonly passageCoverage: readonly number[];
+  /** Share of the question's weight that no passage holds. */
+  readonly missing: number;
+  /** The same over the question's rare words only: names, numbers, Latin words. */
+  readonly missingNames: number;
+};
+
+const passagesRead = 6;
+
+/** Words and pairs of characters of a text: what question and sentence are compared by. */
+export function unitsOf(text: string): Set<string> {
+  const units = new Set(segment(text));
+  const bare = normalise(text).replace(/[^\p{L}\p{N}]+/gu, " ");
+  for (const run of bare.split(" ")) for (let i = 0; i + 1 < run.length; i++) units.add(`#${run.slice(i, i + 2)}`);
+  return units;
+}
+
+export function readEvidence(question: Question, hits: readonly RetrieveHit[]): Evidence {
+  const read = hits.slice(0, passagesRead);
+  const seen = new Set<string>();
+  const parts = read.map((hit) =>
+    splitSentences(hit.text).flatMap((span) => {
+      const key = `${hit.versionId}:${hit.start + span.start}`;
+      if (seen.has(key)) return []; // overlap of neighbouring chunks
+      seen.add(key);
+      const raw = hit.text.slice(span.start, span.end);
+      return [{ start: hit.start + span.start, end: hit.start + span.end, raw, units: unitsOf(raw) }];
+    }),
+  );
+  const headings = read.map((hit) => unitsOf([hit.title, ...hit.context, hit.label ?? ""].join(" ")));
+  const counts = new Map<string, number>();
+  for (const { units } of parts.flat()) for (const unit of units) counts.set(unit, (counts.get(unit) ?? 0) + 1);
+  const total = parts.flat().length;
+  const rare = (unit: string): number => Math.log(1 + (total + 10) / ((counts.get(unit) ?? 0) + 2));
+  const weights = new Map([...unitsOf(question.text)].map((unit) => [unit, rare(unit) * (unit.startsWith("#") ? 0.5 : 1)]));
+  const whole = sum(weights.values()) || 1;
+  const topScore = read[0]?.score ?? 1;
+  const sentences = parts.flatMap((sentencesOfHit, hitRank) =>
+    sentencesOfHit.map((sentence, at): EvidenceSentence => {
+      let coverage = 0;
+      let nearby = 0;
+      for (const [unit, weight] of weights) {
+        if (sentence.units.has(unit)) coverage += weight;
+        else if (sentencesOfHit[at - 1]?.units.has(unit) === true || sentencesOfHit[at + 1]?.units.has(unit) === true || headings[hitRank]?.has(unit) === true) nearby += weight;
+      }
+      coverage /= whole;
+      nearby /= whole;
+      const hit = read[hitRank] as RetrieveHit;
+      const standing = topScore > 0 ? Math.max(0, hit.score / topScore) : 1 / (1 + hitRank);
+      const { text: normal, offsets } = normaliseWithOffsets(sentence.raw);
+      return { hit, hitRank, start: sentence.start, end: sentence.end, raw: sentence.raw, normal, offsets, coverage, nearby, score: coverage + 0.5 * nearby + 0.5 * standing };
+    }),
+  );
+  sentences.sort((a, b) => b.score - a.score || a.hitRank - b.hitRank || a.start - b.start);
+  const passageUnits = parts.map((list, rank) => new Set([...(headings[rank] ?? []), ...list.flatMap((sentence) => [...sentence.units])]));
+  const names = new Set([...weights.keys()].filter(isName));
+  return {
+    sentences,
+    weigh: (pair) => rare(`#${pair}`),
+    passageCoverage: passageUnits.map((units) => share(weights, whole, (unit) => units.has(unit))),
+    missing: share(weights, whole, (unit) => !passageUnits.some((units) => units.has(unit))),
+    missingNames: names.size === 0 ? 0 : [...names].filter((unit) => passageUnits[0]?.has(unit) !== true).length / names.size,
+  };
+}
+
+/** Numbers, Latin words, long words: what cannot be said in other words. */
+function isName(unit: string): boolean {
+  return !unit.startsWith("#") && (/^[a-z0-9]/.test(unit) ? unit.length > 1 : unit.length >= 3);
+}
+
+function share(weights: ReadonlyMap<string, number>, whole: number, is: (unit: string) => boolean): number {
+  let part = 0;
+  for (const [unit, weight] of weights) if (is(unit)) part += weight;
+  return part / whole;
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
