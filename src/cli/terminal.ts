@@ -2,8 +2,8 @@
 import { type ErrorRecord, type Language, toErrorRecord } from "#base";
 
 export type Progress = {
-  /** `total` null: unknown. */
-  update(done: number, total: number | null, detail?: string): void;
+  /** `total` null: unknown. The time left is the box's own estimate where it is given, else worked out from the pace. */
+  update(done: number, total: number | null, detail?: string, etaSeconds?: number | null): void;
   end(): void;
 };
 
@@ -78,20 +78,21 @@ function createProgress(label: string, stream: Streams["stderr"], now: () => num
   // Off a terminal short work says nothing.
   let drawnAt = stream.isTTY === true ? 0 : started;
   let drawn = false;
-  const line = (done: number, total: number | null, detail: string): string => {
+  const line = (done: number, total: number | null, detail: string, eta: number | null | undefined): string => {
     if (total === null || total <= 0) return `${label} ${detail}`;
     const share = Math.min(1, done / total);
     const seconds = (now() - started) / 1000;
-    const left = share > 0.01 && share < 1 && seconds > 2 ? ` ${duration((seconds / share) * (1 - share))}` : "";
+    const paced = share > 0.01 && share < 1 && seconds > 2 ? (seconds / share) * (1 - share) : null;
+    const left = (eta ?? paced) === null ? "" : ` · ${duration((eta ?? paced)!)}`;
     return `${label} ${"█".repeat(Math.round(share * 24)).padEnd(24, "░")} ${Math.floor(share * 100)}%${detail === "" ? "" : ` ${detail}`}${left}`;
   };
   return {
-    update(done, total, detail = "") {
+    update(done, total, detail = "", eta) {
       const time = now();
       if (time - drawnAt < (stream.isTTY === true ? 100 : 10_000)) return;
       drawnAt = time;
       drawn = true;
-      const shown = line(done, total, detail);
+      const shown = line(done, total, detail, eta);
       stream.write(stream.isTTY === true ? `\r${shown.slice(0, (stream.columns ?? 100) - 1)}\u001b[K` : `${shown}\n`);
     },
     end() {

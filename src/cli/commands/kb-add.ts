@@ -4,7 +4,6 @@ import { type ErrorRecord, StarboxError, toErrorRecord } from "#base";
 import type { DocumentInfo, KnowledgeBaseInfo } from "#contracts";
 import { type Cli, type Connection, withBox } from "../cli.ts";
 import { type FoundFile, findFiles } from "../files.ts";
-import { duration } from "../terminal.ts";
 import type { Builder } from "./builder.ts";
 import { pullModel } from "./models.ts";
 
@@ -148,8 +147,7 @@ async function waitUntil(
     signal.throwIfAborted();
     const now = await services.knowledge.readBase(actor, base.id);
     const [done, total] = goal === "words" ? [now.documents - now.pending, now.documents] : [now.embedded, now.chunks];
-    const eta = now.etaSeconds === null ? "" : duration(now.etaSeconds);
-    progress.update(done, total, `${done}/${total} ${eta}`.trim());
+    progress.update(done, total, `${done}/${total}`, now.etaSeconds);
     const complete = now.pending === 0 && (goal === "words" || now.embedded >= now.chunks);
     if (complete || Date.now() - checkedAt > 5000) {
       checkedAt = Date.now();

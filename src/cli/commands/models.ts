@@ -135,7 +135,7 @@ export async function pullModel(models: ModelsService, id: string, { terminal, s
         const model = list.find((item) => item.id === id);
         if (model?.progress === undefined) return;
         const { receivedBytes, totalBytes, bytesPerSecond, source } = model.progress;
-        progress.update(receivedBytes, totalBytes, `${size(receivedBytes)} · ${size(bytesPerSecond)}/s · ${source}`);
+        progress.update(receivedBytes, totalBytes, `${size(receivedBytes)} · ${size(bytesPerSecond)}/s · ${source}`, model.progress.etaSeconds);
       },
       () => undefined, // the wait below reports what is wrong
     );
