@@ -163,7 +163,7 @@ test("vectors: the nearest of brute force, with and without a filter", async () 
   for (const [at, question] of questions.entries()) {
     const q = centre(question);
     const best = rows.map(({ id, vector }) => ({ id, score: centre(vector).reduce((sum, value, i) => sum + value * (q[i] as number), 0) })).sort((a, b) => b.score - a.score);
-    const { hits, mode } = await ask(String(at), { limit: 10 });
+    const { hits, mode } = await ask(String(at), { limit: 150 });
     expect(mode).toBe("hybrid");
     const byDense = hits.filter((hit) => hit.ranks.dense !== null && hit.ranks.dense <= 10).map((hit) => hit.documentId);
     const want = new Set(best.slice(0, 10).map((row) => row.id));

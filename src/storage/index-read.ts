@@ -2,6 +2,7 @@
 import path from "node:path";
 import type { RetrieveFilter, Viewer } from "#contracts";
 import { openConnection } from "./connection.ts";
+import { citationKey } from "./index-citations.ts";
 
 type Scope = { readonly kbIds: readonly string[]; readonly viewer: Viewer; readonly filter?: RetrieveFilter };
 
@@ -30,6 +31,11 @@ SELECT c.id AS chunkId, k.id AS kbId, d.id AS documentId, v.id AS versionId, d.p
 FROM chunks c JOIN versions v ON v.num = c.version JOIN documents d ON d.num = v.document AND d.current_version = v.num JOIN kbs k ON k.num = d.kb
 LEFT JOIN documents s ON s.num = d.superseded_by
 WHERE c.id = ?`;
+
+const citationsSql = `
+SELECT x.name, count(DISTINCT coalesce(d.work, d.id)) AS works
+FROM chunk_citations x JOIN chunks c ON c.id = x.chunk JOIN documents d ON d.num = c.document AND d.current_version = c.version
+GROUP BY x.name`;
 
 const quote = (word: string): string => `"${word.replaceAll('"', '""')}"`;
 const list = (values: readonly string[] | undefined): string | null => (values === undefined ? null : JSON.stringify(values));
@@ -88,6 +94,15 @@ export function openIndexReader(dataDir: string) {
     eachVector(kb: number, after: number, use: (seq: number, chunkId: number, code: Uint8Array) => void) {
       if (((newest.get() as { seq: number | null } | undefined)?.seq ?? 0) <= after) return;
       for (const row of vectors.iterate(kb, after) as Iterable<{ seq: number; chunk: number; code: Uint8Array }>) use(row.seq, row.chunk, row.code);
+    },
+    /** How many other works of the bases name this document's work; documents nobody names are left out. */
+    countCitations() {
+      const counts = new Map<string, number>();
+      const rows = connection.all<{ name: string; works: number }>(citationsSql);
+      for (const { name, works } of rows) counts.set(name, works);
+      if (counts.size === 0) return [];
+      const documents = connection.all<{ version: number; title: string }>("SELECT current_version AS version, title FROM documents WHERE current_version IS NOT NULL");
+      return documents.map(({ version, title }) => ({ version, works: counts.get(citationKey(title)) ?? 0 })).filter(({ works }) => works > 0);
     },
     readCandidates(chunkIds: readonly number[]) {
       const rows = chunkIds.map((id) => connection.get<CandidateRow>(candidateSql, id)).filter((row) => row !== undefined);

@@ -1,4 +1,5 @@
 /** @file Candidates in their final order: exact word and vector scores, fused; old editions behind the one in force; twins folded. */
+import { blendCloseness } from "./dense-index.ts";
 import type { LexicalScorer } from "./lexical-score.ts";
 import type { Candidate } from "./reader.ts";
 
@@ -23,27 +24,40 @@ export type ScoreInput = {
   readonly dense: readonly number[];
   readonly vector: Float32Array | null;
   readonly mean: Float32Array | null;
+  /** Closeness to the candidate's whole document; null where it has no direction of its own. */
+  readonly groupOf: (chunkId: number) => number | null;
+  /** What speaks for a chunk whatever the question. */
+  readonly bonus: (chunkId: number) => number;
   /** Versions whose edition is no longer in force. */
   readonly superseded: ReadonlySet<number>;
 };
 
 /** Weight of the share of the question's words that a text matches, beside the centred cosine. Measured: docs/lab.md. */
 const wordsWeight = 1;
+/** The best few say what the question is about: their mean direction is added to the question's. */
+const feedbackCandidates = 5;
+const feedbackWeight = 0.5;
 
 export function scoreCandidates(input: ScoreInput): Scored[] {
   const { candidates, scorer, vector } = input;
   const lexicalScores = candidates.map((candidate) => scorer.score(candidate));
   const cosines = candidates.map((candidate) => (vector === null || candidate.vector === null ? null : dot(vector, candidate.vector)));
-  const centred = candidates.map((candidate) => (vector === null || candidate.vector === null ? null : centredCosine(vector, candidate.vector, input.mean)));
-  const floor = centred.reduce<number>((least, value) => (value === null ? least : Math.min(least, value)), Infinity);
-  const scores = candidates.map((_, i) => {
-    const words = (lexicalScores[i] as number) / scorer.best;
+  const directions = candidates.map((candidate) => (vector === null || candidate.vector === null ? null : centre(candidate.vector, input.mean)));
+  const groups = candidates.map((candidate) => input.groupOf(candidate.chunkId));
+  const total = (closeness: readonly (number | null)[]): number[] => {
     // A chunk whose vector is still to come must not win or lose by that: it counts as the weakest one seen.
-    const meaning = centred[i] ?? (floor === Infinity ? 0 : floor);
-    return wordsWeight * words + meaning;
-  });
+    const floor = closeness.reduce<number>((least, value) => (value === null ? least : Math.min(least, value)), 1);
+    return candidates.map(({ chunkId }, i) => {
+      const own = closeness[i] ?? (vector === null ? 0 : floor);
+      return (wordsWeight * (lexicalScores[i] as number)) / scorer.best + blendCloseness(own, groups[i] ?? null) + input.bonus(chunkId);
+    });
+  };
+  const question = vector === null ? null : centre(vector, input.mean);
+  const closeness = directions.map((direction) => (direction === null || question === null ? null : dot(question, direction)));
+  const first = total(closeness);
+  const scores = question === null ? first : total(closenessAfterFeedback(question, directions, first));
   const lexicalRanks = ranksOf(candidates, new Set(input.lexical), (i) => lexicalScores[i] as number);
-  const denseRanks = ranksOf(candidates, new Set(input.dense), (i) => centred[i] ?? -1);
+  const denseRanks = ranksOf(candidates, new Set(input.dense), (i) => closeness[i] ?? -1);
   return candidates
     .map((candidate, i) => ({
       chunkId: candidate.chunkId, document: candidate.document, version: candidate.version, ordinal: candidate.ordinal, text: candidate.text,
@@ -65,19 +79,25 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
-export function centredCosine(a: Float32Array, b: Float32Array, mean: Float32Array | null): number {
-  if (mean === null || mean.length !== a.length) return dot(a, b);
-  let sum = 0;
-  let lengthA = 0;
-  let lengthB = 0;
-  for (let i = 0; i < a.length; i++) {
-    const x = (a[i] as number) - (mean[i] as number);
-    const y = (b[i] as number) - (mean[i] as number);
-    sum += x * y;
-    lengthA += x * x;
-    lengthB += y * y;
-  }
-  return sum / Math.sqrt(lengthA * lengthB || 1);
+/** Unit length, the mean taken away. */
+function centre(vector: Float32Array, mean: Float32Array | null): Float32Array {
+  const moved = mean === null || mean.length !== vector.length ? vector.slice() : vector.map((value, i) => value - (mean[i] as number));
+  const scale = 1 / Math.sqrt(dot(moved, moved) || 1);
+  return moved.map((value) => value * scale);
+}
+
+function closenessAfterFeedback(question: Float32Array, directions: readonly (Float32Array | null)[], scores: readonly number[]): (number | null)[] {
+  const best = scores
+    .map((score, i) => ({ score, direction: directions[i] ?? null }))
+    .filter((item) => item.direction !== null)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, feedbackCandidates);
+  // One candidate would only feed itself back; so would the few of a tiny base.
+  if (directions.length < 4 * feedbackCandidates) return directions.map((direction) => (direction === null ? null : dot(question, direction)));
+  const moved = question.slice();
+  for (const { direction } of best) for (let i = 0; i < moved.length; i++) moved[i] = (moved[i] as number) + (feedbackWeight * ((direction as Float32Array)[i] as number)) / best.length;
+  const towards = centre(moved, null);
+  return directions.map((direction) => (direction === null ? null : dot(towards, direction)));
 }
 
 const bare = (text: string): string => text.replace(/[\s\p{P}]+/gu, "");

@@ -57,6 +57,8 @@ export type IndexReader = {
   eachChunk(after: number, use: (chunkId: number, version: number) => void): void;
   /** Codes of vectors written after `after` (a running number), oldest first. */
   eachVector(kb: number, after: number, use: (seq: number, chunkId: number, code: Uint8Array) => void): void;
+  /** Current versions whose work other works name, with how many do. */
+  countCitations(): readonly { readonly version: number; readonly works: number }[];
   readCandidates(chunkIds: readonly number[]): readonly Candidate[];
   readHits(chunkIds: readonly number[]): readonly HitRow[];
   close(): void;

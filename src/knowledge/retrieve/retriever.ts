@@ -61,8 +61,8 @@ export function createRetriever(deps: RetrieverDeps): ClosableRetriever {
       request.signal?.throwIfAborted();
       if (request.query.trim() === "" || request.limit <= 0) return { query: request.query, hits: [], ms: { embed: 0, lexical: 0, dense: 0, fuse: 0, total: 0 }, mode: "words", note: "empty question" };
       const id = thread.nextId();
-      const { kbIds, query, viewer, filter } = request;
-      const words = thread.send<WordsDone>({ type: "words", id, request: { kbIds, query, viewer, ...(filter === undefined ? {} : { filter }) } });
+      const { kbIds, query, viewer, filter, limit } = request;
+      const words = thread.send<WordsDone>({ type: "words", id, request: { kbIds, query, viewer, limit, ...(filter === undefined ? {} : { filter }) } });
       words.catch(() => {}); // awaited below; the embedder may fail first
       try {
         const { vector, note } = await embed(request);

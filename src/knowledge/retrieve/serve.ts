@@ -1,12 +1,11 @@
 /** @file The thread's side: takes messages, runs the engine, answers. The connection lives and dies here. */
 import type { MessagePort } from "node:worker_threads";
 import { toErrorRecord, type ErrorRecord } from "#base";
-import type { RetrieveRequest } from "#contracts";
-import { type RankDone, RetrievalEngine, type WordsDone } from "./engine.ts";
+import { type RankDone, RetrievalEngine, type WordsDone, type WordsRequest } from "./engine.ts";
 import type { IndexReader } from "./reader.ts";
 
 export type ToThread =
-  | { readonly type: "words"; readonly id: number; readonly request: Pick<RetrieveRequest, "kbIds" | "query" | "viewer" | "filter"> }
+  | { readonly type: "words"; readonly id: number; readonly request: WordsRequest }
   | { readonly type: "rank"; readonly id: number; readonly vector: Float32Array | null; readonly limit: number }
   | { readonly type: "drop"; readonly id: number }
   | { readonly type: "close" };

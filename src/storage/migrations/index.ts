@@ -2,6 +2,7 @@
 import type { Migration } from "../migrate.ts";
 import { base } from "./001-base.ts";
 import { index } from "./005-index.ts";
+import { citations } from "./006-citations.ts";
 import { people } from "./010-people.ts";
 
-export const migrations: readonly Migration[] = [base, index, people];
+export const migrations: readonly Migration[] = [base, index, citations, people];
