@@ -15,12 +15,13 @@ function isBlank(code: number): boolean {
 }
 
 /** A full stop that ends a sentence: not in 3.14, "e.g.", "J. Smith", "file.txt". */
-function isStop(text: string, at: number): boolean {
+function isStop(text: string, at: number, start: number): boolean {
   let next = at + 1;
   while (next < text.length && closers.includes(text[next] ?? "")) next++;
   if (next < text.length && !isBlank(text.charCodeAt(next)) && text.charCodeAt(next) < 0x2e80) return false;
   const before = text.slice(Math.max(0, at - 8), at);
-  if (/^[\s\S]*?(?:^|\n)\s*\d{1,3}$/.test(text.slice(Math.max(0, at - 5), at)) && at < text.length - 1 && text[at + 1] === " ") return false;
+  // "2. Second item": a number alone is not a sentence.
+  if (at - start < 8 && /^\s*\d{1,3}$/.test(text.slice(start, at)) && text[at + 1] === " ") return false;
   if (!abbreviation.test(before)) return true;
   // An abbreviation may still end a sentence when nothing follows on the line.
   return next >= text.length || text[next] === "\n";
@@ -54,7 +55,7 @@ export function splitSentences(text: string): Span[] {
       depth = Math.max(0, depth - 1);
       continue;
     }
-    if (!terminators.includes(char) && !(char === "." && isStop(text, i))) continue;
+    if (!terminators.includes(char) && !(char === "." && isStop(text, i, start))) continue;
     if (depth > 0 && i - depthFrom < bracketReach && hasClosing(text, i)) continue;
     let end = i + 1;
     while (end < text.length && terminators.includes(text[end] ?? "")) end++;

@@ -85,8 +85,8 @@ class Pool implements ParsePool {
   }
 
   async parse(file: string, name = basename(file), signal?: AbortSignal, limits: Partial<ParseLimits> = {}, words?: readonly string[]): Promise<ParsedFile> {
-    if (this.#closed) throw new StarboxError("cancelled", "Parsing has been shut down.", { hint: "Start the box again." });
     const { size } = await stat(file);
+    if (this.#closed) throw cancelled(name);
     const all = { ...defaultLimits, ...this.#parseLimits, ...limits };
     // Asked before the bytes are read: a 2 GB file costs nothing.
     if (size > all.maxBytes) throw tooLargeError(`${size} bytes, at most ${all.maxBytes}`, `${size} 字节，最多 ${all.maxBytes} 字节`);

@@ -8,17 +8,18 @@ const headingLine = new RegExp(`^\\s*(第[${numerals}]{1,5}(編|编|分编|章|�
 
 /** The width at which lines were broken by hand, or 0 when every line is a paragraph. */
 function wrapWidth(lines: readonly string[]): number {
-  const widths: number[] = [];
+  const sample: { readonly width: number; readonly ends: boolean }[] = [];
   for (const line of lines) {
-    if (line.trim() !== "") widths.push(displayWidth(line.trimEnd()));
-    if (widths.length >= 2000) break;
+    if (line.trim() !== "") sample.push({ width: displayWidth(line.trimEnd()), ends: endsSentence(line) });
+    if (sample.length >= 2000) break;
   }
-  if (widths.length < 4) return 0;
-  widths.sort((a, b) => a - b);
-  const wide = widths[Math.floor(widths.length * 0.98)] ?? 0;
+  if (sample.length < 4) return 0;
+  sample.sort((a, b) => a.width - b.width);
+  const wide = sample[Math.floor(sample.length * 0.98)]?.width ?? 0;
   if (wide > 130 || wide < 30) return 0;
-  const full = widths.filter((width) => width >= wide - 8).length;
-  return full >= widths.length * 0.35 ? wide : 0;
+  const full = sample.filter(({ width }) => width >= wide - 8);
+  // Broken lines mostly stop in the middle of a sentence.
+  return full.length >= sample.length * 0.35 && full.filter(({ ends }) => !ends).length > full.length * 0.5 ? wide : 0;
 }
 
 function chapterLevel(mark: string): number {
