@@ -1,9 +1,10 @@
 /** @file The composition root: opens a data folder and joins every room into the box's services. The only place where rooms meet. */
 import path from "node:path";
-import { createLogger, type ErrorRecord, type Logger, type Settings, toErrorRecord } from "#base";
+import { createAssistants } from "#assistants";
+import { createLogger, type ErrorRecord, type Logger, newId, type Settings, toErrorRecord } from "#base";
 import type { Services } from "#contracts";
 import { createJobRunner } from "#jobs";
-import { createAnswerer, createFileReader, createIngest, createKnowledgeService, createParsePool, createRetriever } from "#knowledge";
+import { createAnswerer, createFileReader, createIngest, createKnowledgeService, createParsePool, createRetriever, questionLikeness } from "#knowledge";
 import { createModels } from "#models";
 import { openStorage, type Storage } from "#storage";
 import { readMachine } from "./machine.ts";
@@ -48,9 +49,7 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
   });
   const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever, reader, samplesFolder, now });
   const answerer = createAnswerer({ retriever, readCurated: (kbId) => storage.curated.list(kbId) });
-  void answerer;
-  const answers = {} as Services["answers"];
-  const chats = { listChats: async () => [] } as unknown as Services["chats"];
+  const { answers, chats } = createAssistants({ storage, answerer, models, likeness: questionLikeness, newId, now });
   // An embedder that arrives, however it came, sets waiting vectors going.
   let embedderReady = false;
   const stopListening = models.onChange(() => {

@@ -40,6 +40,8 @@ export type AnswerPart =
   | { readonly type: "finish"; readonly answer: Answer };
 
 export type Answer = {
+  /** Of its row, once recorded: the lineage is read by it. */
+  readonly id?: string;
   readonly question: string;
   /** The question as searched, completed from the history. */
   readonly query: string;

@@ -2,5 +2,5 @@
 export { createFileReader, createIngest, type FileReader, type Ingest, type IngestDeps } from "./ingest/index.ts";
 export { createParsePool, type ParsePool } from "./parse/index.ts";
 export { createKnowledgeService, type KnowledgeDeps } from "./service/index.ts";
-export { type AnswererDeps, createAnswerer } from "./answer/index.ts";
+export { type AnswererDeps, createAnswerer, questionLikeness } from "./answer/index.ts";
 export { type ClosableRetriever, createRetriever, type RetrieverDeps } from "./retrieve/index.ts";

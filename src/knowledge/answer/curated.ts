@@ -25,6 +25,16 @@ export function findCurated(question: string, curated: readonly CuratedSource[])
   return best?.item ?? null;
 }
 
+/** How much two questions ask the same, 0 to 1. */
+export function questionLikeness(a: string, b: string): number {
+  const left = unitsOf(bare(a));
+  const right = unitsOf(bare(b));
+  if (left.size === 0 || right.size === 0) return bare(a) === bare(b) ? 1 : 0;
+  let shared = 0;
+  for (const unit of left) if (right.has(unit)) shared++;
+  return (2 * shared) / (left.size + right.size);
+}
+
 function digits(text: string): string {
   return (normalise(text).match(/[\d零一二三四五六七八九十百千万]+/g) ?? []).join(" ");
 }

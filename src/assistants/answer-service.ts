@@ -1,0 +1,44 @@
+/** @file One question against knowledge bases, kept with its lineage; what was refused becomes a knowledge gap. */
+import { StarboxError } from "#base";
+import type { Actor, Answer, AnswerPart, AnswerRequest, AnswerService } from "#contracts";
+import { answeringModel, type AssistantsDeps, baseIds, stamp, viewerOf } from "./deps.ts";
+import { noteGap } from "./gaps.ts";
+
+export function createAnswerService(deps: AssistantsDeps): AnswerService {
+  return {
+    async *answer(actor, request) {
+      const kbIds = baseIds(deps, request.kbs);
+      if (kbIds.length === 0) {
+        throw new StarboxError("invalid_input", "Expected at least one knowledge base, got none.", { hint: "Name a base, or chat with the model alone.", zh: { message: "需要至少一个知识库。", hint: "请指定知识库，或直接与模型对话。" } });
+      }
+      const { kbs: _kbs, model: modelId, ...rest } = request;
+      const model = await answeringModel(deps, modelId);
+      yield* answerAndRecord(deps, actor, { ...rest, kbIds, model, viewer: viewerOf(actor) });
+    },
+    async readLineage(actor, answerId) {
+      const row = deps.storage.answers.find(answerId);
+      if (row === undefined || !mayRead(actor, row.personId)) {
+        throw new StarboxError("not_found", `There is no answer ${answerId}.`, { hint: "The id of an answer comes with its last part.", zh: { message: `没有编号为 ${answerId} 的回答。`, hint: "回答的编号在最后一条数据中给出。" } });
+      }
+      return { ...row.answer, id: row.id };
+    },
+  };
+}
+
+function mayRead(actor: Actor, personId: string | null): boolean {
+  return actor.role !== "member" || actor.personId === personId;
+}
+
+/** Passes the parts on; the row is written before the last part goes out, which then carries the row's id. */
+export async function* answerAndRecord(deps: AssistantsDeps, actor: Actor, request: AnswerRequest): AsyncGenerator<AnswerPart> {
+  for await (const part of deps.answerer.answer(request)) {
+    if (part.type !== "finish") {
+      yield part;
+      continue;
+    }
+    const answer: Answer = { ...part.answer, id: deps.newId() };
+    deps.storage.answers.insert({ id: answer.id as string, personId: actor.personId, kbIds: request.kbIds, answer, createdAt: stamp(deps) });
+    if (answer.refused) noteGap(deps, request.kbIds, answer);
+    yield { type: "finish", answer };
+  }
+}
