@@ -52,12 +52,15 @@ export async function runCli(argv: readonly string[], parts: CliParts, options: 
     });
   }
   passOn(program);
+  // Threads and engines do not hold the process on their own: a command that waits for one must.
+  const awake = setInterval(() => undefined, 1 << 30);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;
   } catch (error) {
     return failed(error, terminal, stop.signal, t);
   } finally {
+    clearInterval(awake);
     stop.end();
   }
 }
