@@ -36,7 +36,7 @@ export async function* answerAndRecord(deps: AssistantsDeps, actor: Actor, reque
       yield part;
       continue;
     }
-    const answer: Answer = { ...part.answer, id: deps.newId() };
+    const answer: Answer = { ...part.answer, id: deps.newId("ans") };
     deps.storage.answers.insert({ id: answer.id as string, personId: actor.personId, kbIds: request.kbIds, answer, createdAt: stamp(deps) });
     if (answer.refused) noteGap(deps, request.kbIds, answer);
     yield { type: "finish", answer };

@@ -15,7 +15,7 @@ export function createChatService(deps: AssistantsDeps): ChatService {
     listChats: async (actor) => chats.list(actor.personId).map(presentChat),
     async createChat(actor, input) {
       const at = stamp(deps);
-      const row: ChatRow = { id: deps.newId(), personId: actor.personId, title: "", kbIds: baseIds(deps, input.kbIds), model: input.model ?? null, headTurnId: null, createdAt: at, updatedAt: at };
+      const row: ChatRow = { id: deps.newId("chat"), personId: actor.personId, title: "", kbIds: baseIds(deps, input.kbIds), model: input.model ?? null, headTurnId: null, createdAt: at, updatedAt: at };
       chats.insert(row);
       return presentChat(row);
     },

@@ -9,7 +9,7 @@ export type AssistantsDeps = {
   readonly models: Pick<ModelsService, "languageModel">;
   /** How much two questions ask the same, 0 to 1. */
   readonly likeness: (a: string, b: string) => number;
-  readonly newId: () => string;
+  readonly newId: (prefix: string) => string;
   readonly now: () => number;
 };
 

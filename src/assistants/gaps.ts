@@ -12,7 +12,7 @@ export function noteGap(deps: AssistantsDeps, kbIds: readonly string[], answer: 
     const near = nearest.filter((item) => item.kbId === kbId).map(({ document, documentId, text }) => ({ document, documentId, text }));
     const group = bestGroup(deps, kbId, answer.query);
     if (group === null) {
-      deps.storage.gaps.write({ id: deps.newId(), kbId, question: answer.query, variants: [], count: 1, nearest: near, createdAt: at, lastAskedAt: at });
+      deps.storage.gaps.write({ id: deps.newId("gap"), kbId, question: answer.query, variants: [], count: 1, nearest: near, createdAt: at, lastAskedAt: at });
       continue;
     }
     const isNew = group.question !== answer.query && !group.variants.includes(answer.query);

@@ -53,7 +53,7 @@ export function userTurnFor(deps: AssistantsDeps, chat: ChatRow, input: AskInput
 
 export function newTurn(deps: AssistantsDeps, chatId: string, parentId: string | null, role: "user" | "assistant", content: string): TurnRow {
   return {
-    id: deps.newId(), chatId, parentId, role, content, citations: [], refused: false, nearest: [], rating: null, correction: null, correctionReason: null, model: null, error: null,
+    id: deps.newId("turn"), chatId, parentId, role, content, citations: [], refused: false, nearest: [], rating: null, correction: null, correctionReason: null, model: null, error: null,
     answerId: null, open: role === "assistant", createdAt: stamp(deps),
   };
 }
