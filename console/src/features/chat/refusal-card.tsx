@@ -11,7 +11,7 @@ export function RefusalCard({ turn, kbIds }: { readonly turn: ChatTurn; readonly
   const kbId = kbIds[0];
   return (
     <div className="refusal card">
-      <h3 className="row"><RefusalIcon size={16} aria-hidden />{t("refusal.title")}</h3>
+      <h2 className="row"><RefusalIcon size={16} aria-hidden />{t("refusal.title")}</h2>
       <p className="soft">{turn.content}</p>
       {turn.nearest.length > 0 ? (
         <>

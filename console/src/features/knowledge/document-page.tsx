@@ -111,7 +111,7 @@ function DocumentFacts({ document }: { readonly document: DocumentInfo }) {
       <Editions document={document} />
       {document.warnings.length === 0 ? null : (
         <section>
-          <h3 className="label row"><WarnIcon size={14} aria-hidden />{t("document.warnings")}</h3>
+          <h2 className="label row"><WarnIcon size={14} aria-hidden />{t("document.warnings")}</h2>
           <ul className="small soft">{document.warnings.slice(0, 20).map((warning, index) => <li key={index}>{warning.message}</li>)}</ul>
         </section>
       )}
@@ -124,7 +124,7 @@ function Tags({ document }: { readonly document: DocumentInfo }) {
   const save = useAction((tags: readonly string[]) => client.knowledge.updateDocument(document.id, { tags }), [["document", document.id], ["documents"]]);
   return (
     <section>
-      <h3 className="label row"><TagIcon size={14} aria-hidden />{t("document.tags")}</h3>
+      <h2 className="label row"><TagIcon size={14} aria-hidden />{t("document.tags")}</h2>
       <div className="row wrap" style={{ gap: 4 }}>
         {document.tags.map((tag) => (
           <span key={tag} className="tag">{tag}<button type="button" aria-label={t("document.removeTag", { tag })} onClick={() => save.mutate(document.tags.filter((other) => other !== tag))}><CloseIcon size={12} aria-hidden /></button></span>
@@ -155,7 +155,7 @@ function Editions({ document }: { readonly document: DocumentInfo }) {
   if (edition === null) return null;
   return (
     <section>
-      <h3 className="label row"><EditionIcon size={14} aria-hidden />{t("edition.title")}</h3>
+      <h2 className="label row"><EditionIcon size={14} aria-hidden />{t("edition.title")}</h2>
       <ul className="small col" style={{ gap: 4 }}>
         <li className="row"><span className={edition.state === "superseded" ? "tag warn" : "tag accent"}>{edition.state === "superseded" ? t("edition.superseded") : t("edition.current")}</span><span className="num">{document.date ?? ""}</span><span className="muted">{t("edition.this")}</span></li>
         {edition.others.map((other) => <li key={other.documentId}><Link to="/documents/$documentId" params={{ documentId: other.documentId }} search={{}} className="row"><span className="num">{other.date ?? t("edition.undated")}</span><span className="clip">{other.path}</span></Link></li>)}

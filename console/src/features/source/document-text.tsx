@@ -1,5 +1,5 @@
 /** @file A document's text as it was read, block by block with its pages; the cited sentence is marked and in view. */
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Block } from "#contracts";
 import type { DocumentText as TextOfDocument } from "#client";
@@ -21,22 +21,28 @@ function blocksOf(source: TextOfDocument): readonly Block[] {
   return blocks;
 }
 
-export function DocumentText({ source, mark }: { readonly source: TextOfDocument; readonly mark?: Span | undefined }) {
+type Props = { readonly source: TextOfDocument; readonly mark?: Span | undefined };
+
+/** Another sentence or version is another reading: it starts there anew. */
+export function DocumentText({ source, mark }: Props) {
+  return <Reading key={`${source.versionId}:${mark?.start ?? 0}:${mark?.end ?? 0}`} source={source} mark={mark} />;
+}
+
+function Reading({ source, mark }: Props) {
   const { t } = useTranslation();
   const blocks = useMemo(() => blocksOf(source), [source]);
   const target = useMemo(() => (mark === undefined ? -1 : blocks.findIndex((block) => block.end > mark.start)), [blocks, mark?.start]);
-  const [range, setRange] = useState<readonly [number, number]>([0, 0]);
+  const [range, setRange] = useState<readonly [number, number]>(() => [Math.max(0, target - around), Math.max(0, target) + around * 2]);
   const holder = useRef<HTMLDivElement>(null);
   const bottom = useRef<HTMLDivElement>(null);
 
-  useEffect(() => setRange([Math.max(0, target - around), Math.max(0, target) + around * 2]), [target, source]);
-  useEffect(() => {
-    // Twice: text above that is drawn late (content-visibility) may push the sentence away.
+  // Before the first paint, and once more when fonts and the pane's width have settled.
+  useLayoutEffect(() => {
     const scroll = () => holder.current?.querySelector("mark")?.scrollIntoView({ block: "center" });
     scroll();
-    const timer = setTimeout(scroll, 60);
+    const timer = setTimeout(scroll, 80);
     return () => clearTimeout(timer);
-  }, [mark?.start, mark?.end, range[0], source]);
+  }, []);
   useEffect(() => {
     const element = bottom.current;
     if (element === null) return;
