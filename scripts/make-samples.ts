@@ -7,10 +7,19 @@ import { writePdf } from "./samples/pdf-writer.ts";
 
 /** Name with its edition date -> the format it is given in. */
 const choice = {
-  "劳动合同法(2012-12-28)": "md", "消费者权益保护法(2013-10-25)": "md", "劳动争议调解仲裁法(2007-12-29)": "md", "未成年人保护法(2020-10-17)": "md", "未成年人保护法(2024-04-26)": "md",
-  "个人信息保护法(2021-08-20)": "docx", "数据安全法(2021-06-10)": "docx", "反家庭暴力法(2015-12-27)": "docx",
-  "道路交通安全法(2021-04-29)": "pdf", "工伤保险条例(2010-12-20)": "pdf", "职工带薪年休假条例(2007-12-14)": "pdf",
-  "住房公积金管理条例(2019-03-24)": "xlsx", "网络安全法(2016-11-07)": "docx",
+  "劳动合同法(2012-12-28)": "md",
+  "消费者权益保护法(2013-10-25)": "md",
+  "劳动争议调解仲裁法(2007-12-29)": "md",
+  "未成年人保护法(2020-10-17)": "md",
+  "未成年人保护法(2024-04-26)": "md",
+  "个人信息保护法(2021-08-20)": "docx",
+  "数据安全法(2021-06-10)": "docx",
+  "反家庭暴力法(2015-12-27)": "docx",
+  "道路交通安全法(2021-04-29)": "pdf",
+  "工伤保险条例(2010-12-20)": "pdf",
+  "职工带薪年休假条例(2007-12-14)": "pdf",
+  "住房公积金管理条例(2019-03-24)": "xlsx",
+  "网络安全法(2016-11-07)": "docx",
 } as const;
 
 const lawsFolder = path.join(devDataFolder, "laws");
@@ -29,12 +38,15 @@ function findLaw(name: string): string {
 }
 
 function readBlocks(markdown: string): SampleBlock[] {
-  return markdown.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("<!--")).map((line) => {
-    const heading = /^(#+)\s+(.*)$/.exec(line);
-    if (heading === null) return { kind: "paragraph", text: line.trim() };
-    const level = heading[1]?.length ?? 1;
-    return { kind: level === 1 ? "title" : "heading", text: heading[2] ?? "", level };
-  });
+  return markdown
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.startsWith("<!--"))
+    .map((line) => {
+      const heading = /^(#+)\s+(.*)$/.exec(line);
+      if (heading === null) return { kind: "paragraph", text: line.trim() };
+      const level = heading[1]?.length ?? 1;
+      return { kind: level === 1 ? "title" : "heading", text: heading[2] ?? "", level };
+    });
 }
 
 /** One row an article, as departments keep such tables. */

@@ -27,7 +27,8 @@ function packageParts(main: string, type: string): Record<string, string> {
 
 /** `body` is WordprocessingML between the body tags. */
 export function docxFromBody(body: string, more: Readonly<Record<string, string>> = {}): Uint8Array {
-  const style = (id: string, name: string, size: number): string => `<w:style w:type="paragraph" w:styleId="${id}"><w:name w:val="${name}"/><w:rPr><w:b/><w:sz w:val="${size}"/></w:rPr></w:style>`;
+  const style = (id: string, name: string, size: number): string =>
+    `<w:style w:type="paragraph" w:styleId="${id}"><w:name w:val="${name}"/><w:rPr><w:b/><w:sz w:val="${size}"/></w:rPr></w:style>`;
   const styles = [style("Title", "Title", 36), ...[1, 2, 3, 4].map((level) => style(`Heading${level}`, `heading ${level}`, 32 - level * 3))].join("");
   return zipParts({
     ...packageParts("word/document.xml", "wordprocessingml.document"),
@@ -44,7 +45,16 @@ export function wordParagraph(text: string, style?: string, properties = ""): st
 }
 
 export function writeDocx(blocks: readonly SampleBlock[]): Uint8Array {
-  return docxFromBody(blocks.map((block) => wordParagraph(block.text, block.kind === "title" ? "Title" : block.kind === "heading" ? `Heading${Math.max(1, (block.level ?? 2) - 1)}` : undefined)).join(""));
+  return docxFromBody(
+    blocks
+      .map((block) =>
+        wordParagraph(
+          block.text,
+          block.kind === "title" ? "Title" : block.kind === "heading" ? `Heading${Math.max(1, (block.level ?? 2) - 1)}` : undefined,
+        ),
+      )
+      .join(""),
+  );
 }
 
 function columnName(index: number): string {
@@ -52,7 +62,10 @@ function columnName(index: number): string {
 }
 
 /** Numbers become numbers, everything else a shared string; `extra` is XML after the rows (merged cells). */
-export function writeXlsx(sheets: readonly { readonly name: string; readonly rows: readonly (readonly (string | number)[])[]; readonly extra?: string }[], more: Readonly<Record<string, string>> = {}): Uint8Array {
+export function writeXlsx(
+  sheets: readonly { readonly name: string; readonly rows: readonly (readonly (string | number)[])[]; readonly extra?: string }[],
+  more: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const strings: string[] = [];
   const known = new Map<string, number>();
   const indexOf = (text: string): number => {
@@ -71,10 +84,17 @@ export function writeXlsx(sheets: readonly { readonly name: string; readonly row
     const rows = sheet.rows.map((row, r) => `<row r="${r + 1}">${row.map((value, c) => cell(value, c, r + 1)).join("")}</row>`).join("");
     parts[`xl/worksheets/sheet${at + 1}.xml`] = `${header}<worksheet ${space}><sheetData>${rows}</sheetData>${sheet.extra ?? ""}</worksheet>`;
   });
-  const relation = (id: string, type: string, target: string): string => `<Relationship Id="${id}" Type="${office}/relationships/${type}" Target="${target}"/>`;
-  parts["xl/_rels/workbook.xml.rels"] = `${header}<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">${sheets.map((_, at) => relation(`rId${at + 1}`, "worksheet", `worksheets/sheet${at + 1}.xml`)).join("")}${relation("rIdS", "sharedStrings", "sharedStrings.xml")}</Relationships>`;
-  parts["xl/workbook.xml"] = `${header}<workbook ${space} xmlns:r="${office}/relationships"><sheets>${sheets.map((sheet, at) => `<sheet name="${escapeXml(sheet.name)}" sheetId="${at + 1}" r:id="rId${at + 1}"/>`).join("")}</sheets></workbook>`;
-  parts["xl/sharedStrings.xml"] = `${header}<sst ${space}>${strings.map((text) => `<si><t xml:space="preserve">${escapeXml(text)}</t></si>`).join("")}</sst>`;
-  parts["[Content_Types].xml"] = (parts["[Content_Types].xml"] ?? "").replace("</Types>", `${sheets.map((_, at) => `<Override PartName="/xl/worksheets/sheet${at + 1}.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>`).join("")}<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/></Types>`);
+  const relation = (id: string, type: string, target: string): string =>
+    `<Relationship Id="${id}" Type="${office}/relationships/${type}" Target="${target}"/>`;
+  parts["xl/_rels/workbook.xml.rels"] =
+    `${header}<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">${sheets.map((_, at) => relation(`rId${at + 1}`, "worksheet", `worksheets/sheet${at + 1}.xml`)).join("")}${relation("rIdS", "sharedStrings", "sharedStrings.xml")}</Relationships>`;
+  parts["xl/workbook.xml"] =
+    `${header}<workbook ${space} xmlns:r="${office}/relationships"><sheets>${sheets.map((sheet, at) => `<sheet name="${escapeXml(sheet.name)}" sheetId="${at + 1}" r:id="rId${at + 1}"/>`).join("")}</sheets></workbook>`;
+  parts["xl/sharedStrings.xml"] =
+    `${header}<sst ${space}>${strings.map((text) => `<si><t xml:space="preserve">${escapeXml(text)}</t></si>`).join("")}</sst>`;
+  parts["[Content_Types].xml"] = (parts["[Content_Types].xml"] ?? "").replace(
+    "</Types>",
+    `${sheets.map((_, at) => `<Override PartName="/xl/worksheets/sheet${at + 1}.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>`).join("")}<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/></Types>`,
+  );
   return zipParts({ ...parts, ...more });
 }

@@ -59,14 +59,18 @@ export type PdfSampleOptions = { readonly running?: string; readonly columns?: 1
 export async function writePdf(blocks: readonly SampleBlock[], options: PdfSampleOptions = {}): Promise<Uint8Array> {
   const { default: Pdf } = (await import("pdfkit" as string)) as { default: new (options: object) => PdfKitDocument };
   const pdf = new Pdf({
-    size: "A4", margins: { top: 72, bottom: 72, left: 72, right: 72 }, bufferPages: true, info: { CreationDate: new Date("2026-01-01T00:00:00Z") },
+    size: "A4",
+    margins: { top: 72, bottom: 72, left: 72, right: 72 },
+    bufferPages: true,
+    info: { CreationDate: new Date("2026-01-01T00:00:00Z") },
     ...(options.userPassword === undefined ? {} : { userPassword: options.userPassword }),
   });
   const chunks: Uint8Array[] = [];
   pdf.on("data", (bytes) => chunks.push(bytes));
   const ended = new Promise<void>((resolve) => pdf.on("end", resolve));
   pdf.registerFont("han", font("chinese-simplified"));
-  const write = (text: string, size: number, settings: object): void => void pdf.font("han").fontSize(size).text(text.replaceAll("　", "  "), settings);
+  const write = (text: string, size: number, settings: object): void =>
+    void pdf.font("han").fontSize(size).text(text.replaceAll("　", "  "), settings);
   const columns = options.columns === 2 ? { columns: 2, columnGap: 20 } : {};
   if (options.columns === 2) {
     const [first, ...rest] = blocks;
@@ -86,7 +90,10 @@ export async function writePdf(blocks: readonly SampleBlock[], options: PdfSampl
     pdf.switchToPage(page);
     pdf.page.margins.bottom = 0;
     if (options.running !== undefined) pdf.font("han").fontSize(9).text(options.running, 72, 30, { align: "center" });
-    pdf.font("han").fontSize(9).text(`— ${page + 1} —`, 72, 800, { align: "center" });
+    pdf
+      .font("han")
+      .fontSize(9)
+      .text(`— ${page + 1} —`, 72, 800, { align: "center" });
   }
   pdf.end();
   await ended;

@@ -1,8 +1,8 @@
 /** @file Chunks follow structure: statutes, decisions, sections, questions, rows, long paragraphs. */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import type { Chunk, ParsedDocument } from "#contracts";
 import { expect, test } from "vitest";
+import type { Chunk, ParsedDocument } from "#contracts";
 import { devData } from "../../../test/dev-data.ts";
 import { parseDocument } from "../parse/parse-document.ts";
 import { chunkDocument } from "./chunk-document.ts";
@@ -52,7 +52,8 @@ test("a statute: one chunk an article, with title and chapter; references are no
 });
 
 test("the same statute as plain text without blank lines or space after the number", async () => {
-  const text = "示例管理办法\n第一章 总则\n第一条为了示例，制定本办法。\n第二条本办法适用于全部单位。\n依照第一条规定办理。\n第二章 罚则\n第三条违反第二条规定的，责令改正。\n第四条本办法自发布之日起施行。\n";
+  const text =
+    "示例管理办法\n第一章 总则\n第一条为了示例，制定本办法。\n第二条本办法适用于全部单位。\n依照第一条规定办理。\n第二章 罚则\n第三条违反第二条规定的，责令改正。\n第四条本办法自发布之日起施行。\n";
   const parsed = await parse(text, "示例管理办法.txt");
   const chunks = chunkDocument(parsed).filter((chunk) => chunk.label !== null);
   expect(chunks.map((chunk) => chunk.label)).toEqual(["第一条", "第二条", "第三条", "第四条"]);
@@ -96,7 +97,10 @@ test("text without any sentence end is cut, not lost, and never inside a charact
 
 test("sections are not mixed; a question keeps its answer", async () => {
   const parsed = await parse("# 手册\n\n## 甲\n\n甲的内容。\n\n## 乙\n\n乙的内容。\n");
-  expect(chunkDocument(parsed).map((chunk) => [chunk.context.at(-1), textOf(parsed, chunk)])).toEqual([["甲", "甲的内容。"], ["乙", "乙的内容。"]]);
+  expect(chunkDocument(parsed).map((chunk) => [chunk.context.at(-1), textOf(parsed, chunk)])).toEqual([
+    ["甲", "甲的内容。"],
+    ["乙", "乙的内容。"],
+  ]);
   const faq = await parse("问：年假几天？\n答：五天。\n问：病假呢？\n答：按规定。\n", "faq.txt");
   expect(chunkDocument(faq).map((chunk) => textOf(faq, chunk))).toEqual(["问：年假几天？\n答：五天。", "问：病假呢？\n答：按规定。"]);
 });
@@ -116,20 +120,24 @@ test("table rows share a chunk up to a size and are never cut", async () => {
 
 const laws = devData("laws");
 
-test.skipIf(laws === null)(laws === null ? "real statutes (skipped: no development data)" : "every article of a thousand real statutes, at 15 MB/s or more on a free core", async () => {
-  const files = readdirSync(laws ?? "", { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const read = files.map((entry) => ({ name: entry.name, bytes: readFileSync(path.join(entry.parentPath, entry.name)) }));
-  let [articles, expected, size] = [0, 0, 0];
-  const cpu = process.cpuUsage();
-  for (const { name, bytes } of read) {
-    const parsed = await parseDocument(bytes, name);
-    const chunks = chunkDocument(parsed);
-    size += bytes.byteLength;
-    articles += chunks.filter((chunk) => chunk.label?.startsWith("第") === true && parsed.text.startsWith(`${chunk.label} `, chunk.start)).length;
-    for (const chunk of chunks) expect(chunk.end - chunk.start).toBeLessThanOrEqual(700);
-  }
-  const { user } = process.cpuUsage(cpu);
-  for (const { bytes } of read) expected += bytes.toString().match(/^第[一二三四五六七八九十百千零]+条(?:之[一二三四五六七八九十]+)? /gm)?.length ?? 0;
-  expect(articles).toBe(expected);
-  expect(size / user).toBeGreaterThan(5); // MB per second of CPU; generous, for machines that are busy
-});
+test.skipIf(laws === null)(
+  laws === null ? "real statutes (skipped: no development data)" : "every article of a thousand real statutes, at 15 MB/s or more on a free core",
+  async () => {
+    const files = readdirSync(laws ?? "", { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const read = files.map((entry) => ({ name: entry.name, bytes: readFileSync(path.join(entry.parentPath, entry.name)) }));
+    let [articles, expected, size] = [0, 0, 0];
+    const cpu = process.cpuUsage();
+    for (const { name, bytes } of read) {
+      const parsed = await parseDocument(bytes, name);
+      const chunks = chunkDocument(parsed);
+      size += bytes.byteLength;
+      articles += chunks.filter((chunk) => chunk.label?.startsWith("第") === true && parsed.text.startsWith(`${chunk.label} `, chunk.start)).length;
+      for (const chunk of chunks) expect(chunk.end - chunk.start).toBeLessThanOrEqual(700);
+    }
+    const { user } = process.cpuUsage(cpu);
+    for (const { bytes } of read)
+      expected += bytes.toString().match(/^第[一二三四五六七八九十百千零]+条(?:之[一二三四五六七八九十]+)? /gm)?.length ?? 0;
+    expect(articles).toBe(expected);
+    expect(size / user).toBeGreaterThan(5); // MB per second of CPU; generous, for machines that are busy
+  },
+);

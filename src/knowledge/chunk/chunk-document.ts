@@ -20,7 +20,12 @@ const annexStart = /^附\s*(?:件|录|錄|表|图|圖|注)?\s*[一二三四五�
 type Piece = { readonly block: Block; readonly text: string };
 type Heading = { readonly level: number; readonly text: string };
 /** What belongs together: one article, one section's text, one numbered item. Splits happen inside units, never across. */
-type Unit = { pieces: Piece[]; readonly context: readonly string[]; readonly label: string | null; readonly kind: "article" | "item" | "question" | "record" | "rows" | "text" | "heading" };
+type Unit = {
+  pieces: Piece[];
+  readonly context: readonly string[];
+  readonly label: string | null;
+  readonly kind: "article" | "item" | "question" | "record" | "rows" | "text" | "heading";
+};
 
 const chapterRank: Record<string, number> = { 編: 11, 编: 11, 卷: 11, 部分: 11, 篇: 11, 分编: 12, 章: 13, 节: 14, 節: 14, 目: 15 };
 
@@ -91,7 +96,10 @@ class UnitBuilder {
     this.#open = null;
     while (this.#headings.length > 0 && (this.#headings.at(-1)?.level ?? 0) >= level) this.#headings.pop();
     // "总 则" is "总则" set wide.
-    const text = piece.text.replace(/\s+/g, " ").replace(/(?<=^|\s)([\u4e00-\u9fff]) ([\u4e00-\u9fff])$/, "$1$2").slice(0, 120);
+    const text = piece.text
+      .replace(/\s+/g, " ")
+      .replace(/(?<=^|\s)([\u4e00-\u9fff]) ([\u4e00-\u9fff])$/, "$1$2")
+      .slice(0, 120);
     this.#headings.push({ level, text });
     this.#bare.push(piece);
   }
@@ -187,7 +195,14 @@ function hardSplit(text: string, start: number, end: number): { start: number; e
   let from = start;
   while (end - from > target) {
     const window = text.slice(from + target / 2, from + target);
-    const cut = Math.max(window.lastIndexOf("；"), window.lastIndexOf(";"), window.lastIndexOf("，"), window.lastIndexOf("、"), window.lastIndexOf(","), window.lastIndexOf(" "));
+    const cut = Math.max(
+      window.lastIndexOf("；"),
+      window.lastIndexOf(";"),
+      window.lastIndexOf("，"),
+      window.lastIndexOf("、"),
+      window.lastIndexOf(","),
+      window.lastIndexOf(" "),
+    );
     let at = cut < 0 ? from + target : from + target / 2 + cut + 1;
     const code = text.charCodeAt(at);
     if (code >= 0xdc00 && code <= 0xdfff) at--;
@@ -214,7 +229,13 @@ function packUnit(unit: Unit, text: string): Draft[] {
   const first = paragraphs[0];
   const last = paragraphs.at(-1);
   if (first === undefined || last === undefined) return [];
-  const draftOf = (p: { start: number; end: number; page: number | null; label: string | null }): Draft => ({ start: p.start, end: p.end, page: p.page, context: unit.context, label: unit.label ?? p.label });
+  const draftOf = (p: { start: number; end: number; page: number | null; label: string | null }): Draft => ({
+    start: p.start,
+    end: p.end,
+    page: p.page,
+    context: unit.context,
+    label: unit.label ?? p.label,
+  });
   const together = unit.kind === "article" || unit.kind === "item" || unit.kind === "question" || unit.kind === "record";
   if (together && last.end - first.start <= whole) return [{ ...draftOf(first), end: last.end }];
   const drafts: Draft[] = [];
@@ -241,7 +262,14 @@ function packUnit(unit: Unit, text: string): Draft[] {
 function mergeTail(drafts: Draft[], text: string): Draft[] {
   const tail = drafts.at(-1);
   const before = drafts.at(-2);
-  if (tail === undefined || before === undefined || tail.end - tail.start > 60 || tail.end - before.start > whole || text.slice(before.end, tail.start).trim() !== "") return drafts;
+  if (
+    tail === undefined ||
+    before === undefined ||
+    tail.end - tail.start > 60 ||
+    tail.end - before.start > whole ||
+    text.slice(before.end, tail.start).trim() !== ""
+  )
+    return drafts;
   before.end = tail.end;
   drafts.pop();
   return drafts;
@@ -255,7 +283,12 @@ function mergeSmall(units: readonly Unit[]): Unit[] {
   const length = (unit: Unit): number => (unit.pieces.at(-1)?.block.end ?? 0) - (unit.pieces[0]?.block.start ?? 0);
   for (const unit of units) {
     const last = merged.at(-1);
-    const fits = last !== undefined && last.kind === unit.kind && unit.kind === "item" && sameContext(last.context, unit.context) && length(last) + length(unit) <= smallItem;
+    const fits =
+      last !== undefined &&
+      last.kind === unit.kind &&
+      unit.kind === "item" &&
+      sameContext(last.context, unit.context) &&
+      length(last) + length(unit) <= smallItem;
     if (fits) last.pieces.push(...unit.pieces);
     else merged.push({ ...unit, pieces: [...unit.pieces] });
   }
@@ -280,7 +313,14 @@ export function chunkDocument(parsed: ParsedDocument): Chunk[] {
   const chunks: Chunk[] = [];
   for (const unit of mergeSmall(collectUnits(pieces, title))) {
     for (const draft of packUnit(unit, text)) {
-      chunks.push({ ordinal: chunks.length, start: draft.start, end: draft.end, page: pageAt(blocks, draft.start), context: draft.context, label: draft.label });
+      chunks.push({
+        ordinal: chunks.length,
+        start: draft.start,
+        end: draft.end,
+        page: pageAt(blocks, draft.start),
+        context: draft.context,
+        label: draft.label,
+      });
     }
   }
   return chunks;

@@ -9,7 +9,10 @@ test.each([
   ["他说：“你好。”然后走了。", ["他说：“你好。”", "然后走了。"]],
   ["依照本法第三十条（含附件。见下）处理。另有规定的除外。", ["依照本法第三十条（含附件。见下）处理。", "另有规定的除外。"]],
   ["圆周率约为3.14，见第1.2条。增长5.6%。", ["圆周率约为3.14，见第1.2条。", "增长5.6%。"]],
-  ["Dr. Smith paid 3.50 dollars, e.g. for tea. He left at 5 p.m. yesterday.", ["Dr. Smith paid 3.50 dollars, e.g. for tea.", "He left at 5 p.m. yesterday."]],
+  [
+    "Dr. Smith paid 3.50 dollars, e.g. for tea. He left at 5 p.m. yesterday.",
+    ["Dr. Smith paid 3.50 dollars, e.g. for tea.", "He left at 5 p.m. yesterday."],
+  ],
   ['He said "Stop." Then he ran. See file.txt now.', ['He said "Stop."', "Then he ran.", "See file.txt now."]],
   ["第一行没有句号\n第二行。", ["第一行没有句号", "第二行。"]],
   ["等等……还有呢？！好。", ["等等……", "还有呢？！", "好。"]],

@@ -6,7 +6,8 @@ const terminators = "。！？!?…";
 const closers = "”’\"'）)】」』》〉］]}";
 const openBrackets = "（(【［[{";
 const closeBrackets = "）)】］]}";
-const abbreviation = /(?:^|[\s(（])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Fig|Figs|Eq|vs|etc|al|e\.g|i\.e|cf|ca|approx|Jr|Sr|Inc|Ltd|Co|Corp|Art|Sec|Ch|Vol|pp|p|ed|eds|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec|U\.S|U\.K|Ph\.D|a\.m|p\.m)$/;
+const abbreviation =
+  /(?:^|[\s(（])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Fig|Figs|Eq|vs|etc|al|e\.g|i\.e|cf|ca|approx|Jr|Sr|Inc|Ltd|Co|Corp|Art|Sec|Ch|Vol|pp|p|ed|eds|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec|U\.S|U\.K|Ph\.D|a\.m|p\.m)$/;
 /** A bracket may hide sentence ends for this long; a lost closing bracket must not swallow the rest. */
 const bracketReach = 200;
 

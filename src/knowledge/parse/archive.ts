@@ -1,6 +1,7 @@
 /** @file ZIP archives: which kind of file they are, and their members as children (archives inside archives included). Writes nothing to disk. */
-import type { ParsedDocument } from "#contracts";
+
 import { StarboxError } from "#base";
+import type { ParsedDocument } from "#contracts";
 import { DocumentBuilder } from "./builder.ts";
 import { type BinaryFormat, extensionOf, unsupportedError } from "./detect.ts";
 import { bombError, documentError, type ParseLimits } from "./limits.ts";
@@ -19,12 +20,16 @@ export function archiveKind(zip: ZipReader, path: string): Exclude<BinaryFormat,
     const type = new TextDecoder().decode(zip.read("mimetype") ?? new Uint8Array());
     throw unsupportedError(type.includes("spreadsheet") ? "ods" : type.includes("presentation") ? "odp" : "odt");
   }
-  if (zip.entries.some((e) => /(^|\/)Index\.zip$|\.iwa$/.test(e.name))) throw unsupportedError(extensionOf(path) === "numbers" ? "numbers" : extensionOf(path) === "key" ? "key" : "pages");
+  if (zip.entries.some((e) => /(^|\/)Index\.zip$|\.iwa$/.test(e.name)))
+    throw unsupportedError(extensionOf(path) === "numbers" ? "numbers" : extensionOf(path) === "key" ? "key" : "pages");
   const extension = extensionOf(path);
   if (["docx", "xlsx", "pptx", "epub"].includes(extension)) {
     throw documentError(
       "document_corrupt",
-      { message: `The file is named .${extension} but holds no ${extension.toUpperCase()} document.`, hint: "Open it in the program that made it and save it again." },
+      {
+        message: `The file is named .${extension} but holds no ${extension.toUpperCase()} document.`,
+        hint: "Open it in the program that made it and save it again.",
+      },
       { message: `文件扩展名为 .${extension}，但内容不是 ${extension.toUpperCase()} 文档。`, hint: "请用原来的软件打开并重新保存。" },
     );
   }
@@ -34,7 +39,11 @@ export function archiveKind(zip: ZipReader, path: string): Exclude<BinaryFormat,
 const junk = /(^|\/)(?:__MACOSX|\.DS_Store|Thumbs\.db|desktop\.ini)(\/|$)|(^|\/)\._/i;
 
 function isPlainArchive(bytes: Uint8Array, name: string): boolean {
-  return bytes[0] === 0x50 && bytes[1] === 0x4b && !["docx", "xlsx", "pptx", "epub", "docm", "xlsm", "pptm", "ofd", "odt", "ods", "odp", "jar", "apk"].includes(extensionOf(name));
+  return (
+    bytes[0] === 0x50 &&
+    bytes[1] === 0x4b &&
+    !["docx", "xlsx", "pptx", "epub", "docm", "xlsm", "pptm", "ofd", "odt", "ods", "odp", "jar", "apk"].includes(extensionOf(name))
+  );
 }
 
 export function parseArchive(zip: ZipReader, limits: ParseLimits, budget: UnpackBudget): ParsedDocument {
@@ -50,7 +59,10 @@ function collect(zip: ZipReader, prefix: string, depth: number, limits: ParseLim
     if (name === null) {
       throw documentError(
         "path_unsafe",
-        { message: `The ZIP holds a member that tries to leave its folder: "${entry.name.slice(0, 100)}".`, hint: "Do not use this archive; ask where it came from. Nothing was written." },
+        {
+          message: `The ZIP holds a member that tries to leave its folder: "${entry.name.slice(0, 100)}".`,
+          hint: "Do not use this archive; ask where it came from. Nothing was written.",
+        },
         { message: `ZIP 中有企图越出目录的成员：“${entry.name.slice(0, 100)}”。`, hint: "请勿使用该压缩包并核实来源。未写入任何内容。" },
       );
     }
@@ -63,7 +75,15 @@ function collect(zip: ZipReader, prefix: string, depth: number, limits: ParseLim
   }
 }
 
-function member(zip: ZipReader, entry: ZipReader["entries"][number], path: string, depth: number, limits: ParseLimits, budget: UnpackBudget, builder: DocumentBuilder): void {
+function member(
+  zip: ZipReader,
+  entry: ZipReader["entries"][number],
+  path: string,
+  depth: number,
+  limits: ParseLimits,
+  budget: UnpackBudget,
+  builder: DocumentBuilder,
+): void {
   try {
     const bytes = zip.readEntry(entry);
     if (isPlainArchive(bytes, path)) collect(new ZipReader(bytes, limits, budget), `${path}/`, depth + 1, limits, budget, builder);

@@ -12,14 +12,15 @@ export type BlockOptions = {
 };
 
 // Control characters, zero-width marks, byte order marks and bidirectional overrides: invisible, and used to hide text.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
 const invisible = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for a quick look
 const suspect = /[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufffe\uffff]/;
 
 export function cleanText(text: string): string {
   if (!suspect.test(text)) return text;
-  const clean = text.replace(/\r\n?|[\u2028\u2029\u0085]/g, "\n").replace(/\u00a0/g, " ").replace(invisible, "");
+  const clean = text
+    .replace(/\r\n?|[\u2028\u2029\u0085]/g, "\n")
+    .replace(/\u00a0/g, " ")
+    .replace(invisible, "");
   return clean.isWellFormed() ? clean : clean.toWellFormed();
 }
 
@@ -46,13 +47,17 @@ export class DocumentBuilder {
     const separator = this.#length === 0 ? "" : (options.continues ?? (heading ? "\n\n" : "\n"));
     const start = this.#length + separator.length;
     const end = start + text.length;
-    if (end > this.#limits.maxTextChars) throw tooLargeError(`more than ${this.#limits.maxTextChars} characters of text`, `文本超过 ${this.#limits.maxTextChars} 字`);
+    if (end > this.#limits.maxTextChars)
+      throw tooLargeError(`more than ${this.#limits.maxTextChars} characters of text`, `文本超过 ${this.#limits.maxTextChars} 字`);
     if (separator.length > 0) this.#parts.push(separator);
     this.#parts.push(text);
     this.#length = end;
     const { page = null, level, box, label } = options;
     this.#blocks.push({
-      kind, start, end, page,
+      kind,
+      start,
+      end,
+      page,
       ...(level === undefined ? (heading ? { level: 1 } : {}) : { level: Math.min(6, Math.max(1, level)) }),
       ...(box === undefined ? {} : { box }),
       ...(label === undefined ? {} : { label }),

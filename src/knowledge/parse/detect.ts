@@ -13,13 +13,32 @@ function startsWith(bytes: Uint8Array, signature: readonly number[], at = 0): bo
 }
 
 const legacy: Record<string, { readonly en: string; readonly to: string }> = {
-  doc: { en: "Word 97-2003 (.doc)", to: "DOCX" }, xls: { en: "Excel 97-2003 (.xls)", to: "XLSX" }, ppt: { en: "PowerPoint 97-2003 (.ppt)", to: "PPTX" },
-  dot: { en: "Word 97-2003 (.dot)", to: "DOCX" }, wps: { en: "WPS Writer (.wps)", to: "DOCX" }, wpt: { en: "WPS Writer (.wpt)", to: "DOCX" },
-  et: { en: "WPS Spreadsheets (.et)", to: "XLSX" }, ett: { en: "WPS Spreadsheets (.ett)", to: "XLSX" }, dps: { en: "WPS Presentation (.dps)", to: "PPTX" },
-  ofd: { en: "OFD", to: "PDF" }, rtf: { en: "Rich Text (.rtf)", to: "DOCX" }, msg: { en: "Outlook message (.msg)", to: "EML" }, odt: { en: "OpenDocument text (.odt)", to: "DOCX" },
-  ods: { en: "OpenDocument spreadsheet (.ods)", to: "XLSX" }, odp: { en: "OpenDocument presentation (.odp)", to: "PPTX" }, xlsb: { en: "Excel binary workbook (.xlsb)", to: "XLSX" },
-  caj: { en: "CAJ", to: "PDF" }, mobi: { en: "Kindle (.mobi)", to: "EPUB" }, azw3: { en: "Kindle (.azw3)", to: "EPUB" }, pages: { en: "Apple Pages", to: "DOCX" }, numbers: { en: "Apple Numbers", to: "XLSX" },
-  key: { en: "Apple Keynote", to: "PPTX" }, rar: { en: "RAR archive", to: "ZIP" }, "7z": { en: "7-Zip archive", to: "ZIP" }, gz: { en: "gzip archive", to: "ZIP" }, tar: { en: "tar archive", to: "ZIP" },
+  doc: { en: "Word 97-2003 (.doc)", to: "DOCX" },
+  xls: { en: "Excel 97-2003 (.xls)", to: "XLSX" },
+  ppt: { en: "PowerPoint 97-2003 (.ppt)", to: "PPTX" },
+  dot: { en: "Word 97-2003 (.dot)", to: "DOCX" },
+  wps: { en: "WPS Writer (.wps)", to: "DOCX" },
+  wpt: { en: "WPS Writer (.wpt)", to: "DOCX" },
+  et: { en: "WPS Spreadsheets (.et)", to: "XLSX" },
+  ett: { en: "WPS Spreadsheets (.ett)", to: "XLSX" },
+  dps: { en: "WPS Presentation (.dps)", to: "PPTX" },
+  ofd: { en: "OFD", to: "PDF" },
+  rtf: { en: "Rich Text (.rtf)", to: "DOCX" },
+  msg: { en: "Outlook message (.msg)", to: "EML" },
+  odt: { en: "OpenDocument text (.odt)", to: "DOCX" },
+  ods: { en: "OpenDocument spreadsheet (.ods)", to: "XLSX" },
+  odp: { en: "OpenDocument presentation (.odp)", to: "PPTX" },
+  xlsb: { en: "Excel binary workbook (.xlsb)", to: "XLSX" },
+  caj: { en: "CAJ", to: "PDF" },
+  mobi: { en: "Kindle (.mobi)", to: "EPUB" },
+  azw3: { en: "Kindle (.azw3)", to: "EPUB" },
+  pages: { en: "Apple Pages", to: "DOCX" },
+  numbers: { en: "Apple Numbers", to: "XLSX" },
+  key: { en: "Apple Keynote", to: "PPTX" },
+  rar: { en: "RAR archive", to: "ZIP" },
+  "7z": { en: "7-Zip archive", to: "ZIP" },
+  gz: { en: "gzip archive", to: "ZIP" },
+  tar: { en: "tar archive", to: "ZIP" },
 };
 
 /** The named error for a format that is known but not read. */
@@ -29,7 +48,10 @@ export function unsupportedError(extension: string, found?: string): Error {
     const what = found ?? (extension === "" ? "this file" : `.${extension}`);
     return documentError(
       "unsupported_format",
-      { message: `Files of this kind cannot be read: ${what}.`, hint: "Convert it to PDF, DOCX, XLSX, PPTX, Markdown, HTML, TXT, CSV, JSON, EML or EPUB and add it again." },
+      {
+        message: `Files of this kind cannot be read: ${what}.`,
+        hint: "Convert it to PDF, DOCX, XLSX, PPTX, Markdown, HTML, TXT, CSV, JSON, EML or EPUB and add it again.",
+      },
       { message: `不支持这种文件：${what}。`, hint: "请转换为 PDF、DOCX、XLSX、PPTX、Markdown、HTML、TXT、CSV、JSON、EML 或 EPUB 后重新添加。" },
     );
   }
@@ -56,10 +78,18 @@ function oleError(bytes: Uint8Array, extension: string): Error {
 }
 
 const signatures: readonly { readonly bytes: readonly number[]; readonly as: string; readonly found?: string }[] = [
-  { bytes: [0x52, 0x61, 0x72, 0x21], as: "rar" }, { bytes: [0x37, 0x7a, 0xbc, 0xaf], as: "7z" }, { bytes: [0x1f, 0x8b], as: "gz" },
-  { bytes: [0x89, 0x50, 0x4e, 0x47], as: "", found: "PNG picture 图片" }, { bytes: [0xff, 0xd8, 0xff], as: "", found: "JPEG picture 图片" }, { bytes: [0x47, 0x49, 0x46, 0x38], as: "", found: "GIF picture 图片" },
-  { bytes: [0x49, 0x49, 0x2a, 0], as: "", found: "TIFF picture 图片" }, { bytes: [0x4d, 0x4d, 0, 0x2a], as: "", found: "TIFF picture 图片" }, { bytes: [0x42, 0x4d], as: "", found: "" },
-  { bytes: [0x7f, 0x45, 0x4c, 0x46], as: "", found: "program 程序" }, { bytes: [0x7b, 0x5c, 0x72, 0x74, 0x66], as: "rtf" }, { bytes: [0x43, 0x41, 0x4a, 0], as: "caj" },
+  { bytes: [0x52, 0x61, 0x72, 0x21], as: "rar" },
+  { bytes: [0x37, 0x7a, 0xbc, 0xaf], as: "7z" },
+  { bytes: [0x1f, 0x8b], as: "gz" },
+  { bytes: [0x89, 0x50, 0x4e, 0x47], as: "", found: "PNG picture 图片" },
+  { bytes: [0xff, 0xd8, 0xff], as: "", found: "JPEG picture 图片" },
+  { bytes: [0x47, 0x49, 0x46, 0x38], as: "", found: "GIF picture 图片" },
+  { bytes: [0x49, 0x49, 0x2a, 0], as: "", found: "TIFF picture 图片" },
+  { bytes: [0x4d, 0x4d, 0, 0x2a], as: "", found: "TIFF picture 图片" },
+  { bytes: [0x42, 0x4d], as: "", found: "" },
+  { bytes: [0x7f, 0x45, 0x4c, 0x46], as: "", found: "program 程序" },
+  { bytes: [0x7b, 0x5c, 0x72, 0x74, 0x66], as: "rtf" },
+  { bytes: [0x43, 0x41, 0x4a, 0], as: "caj" },
 ];
 
 /** `office` is a ZIP whose members decide; `text` still has to be decoded. */
@@ -99,18 +129,50 @@ function looksBinary(bytes: Uint8Array): boolean {
 
 /** By name where the name is specific, else by how the text begins. */
 export function detectText(text: string, path: string): TextFormat {
-  const head = text.slice(0, 4096).replace(/^\ufeff/, "").trimStart();
-  const byContent: TextFormat | null = /^<!doctype html|^<html[\s>]|^<(?:head|body)[\s>]/i.test(head) ? "html" : /^<\?xml/.test(head) ? (/<html[\s>]/i.test(head) ? "html" : "xml") : looksLikeMail(head) ? "eml" : null;
+  const head = text
+    .slice(0, 4096)
+    .replace(/^\ufeff/, "")
+    .trimStart();
+  const byContent: TextFormat | null = /^<!doctype html|^<html[\s>]|^<(?:head|body)[\s>]/i.test(head)
+    ? "html"
+    : /^<\?xml/.test(head)
+      ? /<html[\s>]/i.test(head)
+        ? "html"
+        : "xml"
+      : looksLikeMail(head)
+        ? "eml"
+        : null;
   switch (extensionOf(path)) {
-    case "md": case "markdown": case "mdx": case "mkd": return "markdown";
-    case "html": case "htm": case "xhtml": case "shtml": return "html";
-    case "csv": case "tsv": return "csv";
-    case "jsonl": case "ndjson": return "jsonl";
-    case "json": return "json";
-    case "eml": case "mht": case "mhtml": return "eml";
-    case "xml": return byContent ?? "xml";
-    case "txt": case "text": case "log": return byContent === "html" || byContent === "eml" ? byContent : "plain";
-    default: return byContent ?? (/^#{1,6} \S/m.test(head) ? "markdown" : /^[[{]/.test(head) ? "json" : "plain");
+    case "md":
+    case "markdown":
+    case "mdx":
+    case "mkd":
+      return "markdown";
+    case "html":
+    case "htm":
+    case "xhtml":
+    case "shtml":
+      return "html";
+    case "csv":
+    case "tsv":
+      return "csv";
+    case "jsonl":
+    case "ndjson":
+      return "jsonl";
+    case "json":
+      return "json";
+    case "eml":
+    case "mht":
+    case "mhtml":
+      return "eml";
+    case "xml":
+      return byContent ?? "xml";
+    case "txt":
+    case "text":
+    case "log":
+      return byContent === "html" || byContent === "eml" ? byContent : "plain";
+    default:
+      return byContent ?? (/^#{1,6} \S/m.test(head) ? "markdown" : /^[[{]/.test(head) ? "json" : "plain");
   }
 }
 

@@ -2,7 +2,8 @@
 import type { DocumentMeta, ParsedDocument } from "#contracts";
 
 const fileDate = /[（(【[]?\s*((?:19|20)\d{2})[-_.年]?(0[1-9]|1[0-2]|[1-9](?!\d))[-_.月]?(0[1-9]|[12]\d|3[01]|[1-9](?!\d))日?\s*[)）\]】]?/;
-const act = /((?:19|20)\d{2})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日([^。；\n]{0,120}?)(通过|修订|修正|修改|公布|发布|印发|批准|颁布|制定|施行|实施)/g;
+const act =
+  /((?:19|20)\d{2})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日([^。；\n]{0,120}?)(通过|修订|修正|修改|公布|发布|印发|批准|颁布|制定|施行|实施)/g;
 
 function iso(year: string, month: string, day: string): string | null {
   const [m, d] = [Number(month), Number(day)];
@@ -46,8 +47,18 @@ export function completeMeta(parsed: ParsedDocument, path: string): DocumentMeta
   const headingFirst = first?.kind === "heading" && (first.level ?? 1) === 1 && looksLikeTitle && !/^第.{1,5}[编章节]/.test(firstText);
   const named = titleFromName(path);
   // Plain text and PDF without a larger title: the first line, when it says what the file name says.
-  const spoken = looksLikeTitle && first?.page !== undefined && (firstText.replace(/\s/g, "").includes(named.replace(/\s/g, "")) || /[法例定则令议知案程]$/.test(firstText)) ? firstText : null;
-  const title = parsed.meta.title ?? (block === undefined ? null : parsed.text.slice(block.start, block.end)) ?? (headingFirst ? firstText : null) ?? spoken ?? named;
+  const spoken =
+    looksLikeTitle &&
+    first?.page !== undefined &&
+    (firstText.replace(/\s/g, "").includes(named.replace(/\s/g, "")) || /[法例定则令议知案程]$/.test(firstText))
+      ? firstText
+      : null;
+  const title =
+    parsed.meta.title ??
+    (block === undefined ? null : parsed.text.slice(block.start, block.end)) ??
+    (headingFirst ? firstText : null) ??
+    spoken ??
+    named;
   const date = dateFromName(path) ?? dateFromText(parsed.text) ?? parsed.meta.date ?? null;
   return { ...parsed.meta, title: title.replace(/\s+/g, " ").trim().slice(0, 300), ...(date === null ? {} : { date }) };
 }

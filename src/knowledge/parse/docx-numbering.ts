@@ -26,7 +26,21 @@ export function chineseNumber(value: number): string {
 }
 
 function roman(value: number): string {
-  const table: readonly (readonly [number, string])[] = [[1000, "M"], [900, "CM"], [500, "D"], [400, "CD"], [100, "C"], [90, "XC"], [50, "L"], [40, "XL"], [10, "X"], [9, "IX"], [5, "V"], [4, "IV"], [1, "I"]];
+  const table: readonly (readonly [number, string])[] = [
+    [1000, "M"],
+    [900, "CM"],
+    [500, "D"],
+    [400, "CD"],
+    [100, "C"],
+    [90, "XC"],
+    [50, "L"],
+    [40, "XL"],
+    [10, "X"],
+    [9, "IX"],
+    [5, "V"],
+    [4, "IV"],
+    [1, "I"],
+  ];
   let rest = value;
   let out = "";
   for (const [size, sign] of table) for (; rest >= size && out.length < 20; rest -= size) out += sign;
@@ -35,18 +49,34 @@ function roman(value: number): string {
 
 function presentNumber(value: number, format: string): string {
   switch (format) {
-    case "chineseCounting": case "chineseCountingThousand": case "chineseLegalSimplified": case "taiwaneseCounting":
-    case "taiwaneseCountingThousand": case "japaneseCounting": case "ideographTraditional":
+    case "chineseCounting":
+    case "chineseCountingThousand":
+    case "chineseLegalSimplified":
+    case "taiwaneseCounting":
+    case "taiwaneseCountingThousand":
+    case "japaneseCounting":
+    case "ideographTraditional":
       return chineseNumber(value);
-    case "ideographDigital": case "taiwaneseDigital": return [...String(value)].map((d) => "〇一二三四五六七八九"[Number(d)] ?? d).join("");
-    case "upperLetter": return String.fromCharCode(65 + ((value - 1) % 26));
-    case "lowerLetter": return String.fromCharCode(97 + ((value - 1) % 26));
-    case "upperRoman": return roman(value);
-    case "lowerRoman": return roman(value).toLowerCase();
-    case "decimalEnclosedCircle": case "decimalEnclosedCircleChinese": return value >= 1 && value <= 20 ? String.fromCharCode(0x245f + value) : String(value);
-    case "decimalFullWidth": return String(value).replace(/\d/g, (d) => String.fromCharCode(d.charCodeAt(0) + 0xfee0));
-    case "decimalZero": return String(value).padStart(2, "0");
-    default: return String(value);
+    case "ideographDigital":
+    case "taiwaneseDigital":
+      return [...String(value)].map((d) => "〇一二三四五六七八九"[Number(d)] ?? d).join("");
+    case "upperLetter":
+      return String.fromCharCode(65 + ((value - 1) % 26));
+    case "lowerLetter":
+      return String.fromCharCode(97 + ((value - 1) % 26));
+    case "upperRoman":
+      return roman(value);
+    case "lowerRoman":
+      return roman(value).toLowerCase();
+    case "decimalEnclosedCircle":
+    case "decimalEnclosedCircleChinese":
+      return value >= 1 && value <= 20 ? String.fromCharCode(0x245f + value) : String(value);
+    case "decimalFullWidth":
+      return String(value).replace(/\d/g, (d) => String.fromCharCode(d.charCodeAt(0) + 0xfee0));
+    case "decimalZero":
+      return String(value).padStart(2, "0");
+    default:
+      return String(value);
   }
 }
 

@@ -19,7 +19,8 @@ function readStyles(xml: string | null): Map<string, Style> {
   readXml(xml, {
     open(name, a) {
       const value = a["w:val"] ?? "";
-      if (name === "w:style" && (a["w:type"] ?? "paragraph") === "paragraph") styles.set(a["w:styleId"] ?? "", (style = { name: "", basedOn: "", outline: -1, numId: "", depth: 0 }));
+      if (name === "w:style" && (a["w:type"] ?? "paragraph") === "paragraph")
+        styles.set(a["w:styleId"] ?? "", (style = { name: "", basedOn: "", outline: -1, numId: "", depth: 0 }));
       else if (style === null) return;
       else if (name === "w:name") style.name = value.toLowerCase();
       else if (name === "w:basedOn") style.basedOn = value;
@@ -77,31 +78,76 @@ class DocxReader {
 
   #open(name: string, a: Record<string, string>): void {
     // Deleted text, the old-program twin of a drawing, field codes.
-    if (name === "w:del" || name === "w:moveFrom" || name === "mc:Fallback" || name === "w:instrText" || name === "w:rPrChange" || name === "w:pPrChange") this.#skip++;
+    if (
+      name === "w:del" ||
+      name === "w:moveFrom" ||
+      name === "mc:Fallback" ||
+      name === "w:instrText" ||
+      name === "w:rPrChange" ||
+      name === "w:pPrChange"
+    )
+      this.#skip++;
     if (this.#skip > 0) return;
     const paragraph = this.#paragraphs.at(-1);
     const table = this.#tables.at(-1);
     const value = a["w:val"] ?? "";
     switch (name) {
-      case "w:p": this.#paragraphs.push({ text: "", style: "", outline: -1, numId: "", depth: 0 }); break;
-      case "w:t": this.#inText = true; break;
-      case "w:tab": if (paragraph !== undefined && paragraph.text !== "") paragraph.text += " "; break;
-      case "w:br": case "w:cr": if (paragraph !== undefined) paragraph.text += "\n"; break;
-      case "w:noBreakHyphen": if (paragraph !== undefined) paragraph.text += "-"; break;
-      case "w:pStyle": if (paragraph !== undefined) paragraph.style = value; break;
-      case "w:outlineLvl": if (paragraph !== undefined) paragraph.outline = Number(value); break;
-      case "w:numId": if (paragraph !== undefined) paragraph.numId = value; break;
-      case "w:ilvl": if (paragraph !== undefined) paragraph.depth = Math.min(8, Number(value) || 0); break;
-      case "w:tbl": this.#tables.push({ rows: [], row: [], cell: null, span: 1, mergedDown: false }); break;
-      case "w:tr": if (table !== undefined) table.row = []; break;
-      case "w:tc": if (table !== undefined) Object.assign(table, { cell: "", span: 1, mergedDown: false }); break;
-      case "w:gridSpan": if (table !== undefined) table.span = Math.min(64, Math.max(1, Number(value) || 1)); break;
-      case "w:vMerge": if (table !== undefined && value !== "restart") table.mergedDown = true; break;
+      case "w:p":
+        this.#paragraphs.push({ text: "", style: "", outline: -1, numId: "", depth: 0 });
+        break;
+      case "w:t":
+        this.#inText = true;
+        break;
+      case "w:tab":
+        if (paragraph !== undefined && paragraph.text !== "") paragraph.text += " ";
+        break;
+      case "w:br":
+      case "w:cr":
+        if (paragraph !== undefined) paragraph.text += "\n";
+        break;
+      case "w:noBreakHyphen":
+        if (paragraph !== undefined) paragraph.text += "-";
+        break;
+      case "w:pStyle":
+        if (paragraph !== undefined) paragraph.style = value;
+        break;
+      case "w:outlineLvl":
+        if (paragraph !== undefined) paragraph.outline = Number(value);
+        break;
+      case "w:numId":
+        if (paragraph !== undefined) paragraph.numId = value;
+        break;
+      case "w:ilvl":
+        if (paragraph !== undefined) paragraph.depth = Math.min(8, Number(value) || 0);
+        break;
+      case "w:tbl":
+        this.#tables.push({ rows: [], row: [], cell: null, span: 1, mergedDown: false });
+        break;
+      case "w:tr":
+        if (table !== undefined) table.row = [];
+        break;
+      case "w:tc":
+        if (table !== undefined) Object.assign(table, { cell: "", span: 1, mergedDown: false });
+        break;
+      case "w:gridSpan":
+        if (table !== undefined) table.span = Math.min(64, Math.max(1, Number(value) || 1));
+        break;
+      case "w:vMerge":
+        if (table !== undefined && value !== "restart") table.mergedDown = true;
+        break;
     }
   }
 
   #close(name: string): void {
-    if (name === "w:del" || name === "w:moveFrom" || name === "mc:Fallback" || name === "w:instrText" || name === "w:rPrChange" || name === "w:pPrChange") this.#skip = Math.max(0, this.#skip - 1);
+    if (
+      name === "w:del" ||
+      name === "w:moveFrom" ||
+      name === "mc:Fallback" ||
+      name === "w:instrText" ||
+      name === "w:rPrChange" ||
+      name === "w:pPrChange"
+    )
+      this.#skip = Math.max(0, this.#skip - 1);
     if (this.#skip > 0) return;
     const table = this.#tables.at(-1);
     if (name === "w:t") this.#inText = false;

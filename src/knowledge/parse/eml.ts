@@ -1,6 +1,7 @@
 /** @file Mail to blocks: who, when, what about, the words; attachments become children. Sends and fetches nothing. */
-import type { DocumentMeta, ParsedDocument } from "#contracts";
+
 import PostalMime from "postal-mime";
+import type { DocumentMeta, ParsedDocument } from "#contracts";
 import { DocumentBuilder } from "./builder.ts";
 import { HtmlReader } from "./html.ts";
 import { bombError, type ParseLimits } from "./limits.ts";
@@ -10,10 +11,19 @@ import { safeName } from "./safe-zip.ts";
 type Person = { readonly name?: string | undefined; readonly address?: string | undefined; readonly group?: readonly Person[] | undefined };
 
 function present(people: readonly Person[] | undefined): string {
-  return (people ?? []).flatMap((p) => p.group ?? [p]).map((p) => (p.name ? (p.address ? `${p.name} <${p.address}>` : p.name) : (p.address ?? ""))).filter((text) => text !== "").slice(0, 50).join("、");
+  return (people ?? [])
+    .flatMap((p) => p.group ?? [p])
+    .map((p) => (p.name ? (p.address ? `${p.name} <${p.address}>` : p.name) : (p.address ?? "")))
+    .filter((text) => text !== "")
+    .slice(0, 50)
+    .join("、");
 }
 
-function addBody(mail: { readonly text?: string | undefined; readonly html?: string | undefined }, limits: ParseLimits, builder: DocumentBuilder): void {
+function addBody(
+  mail: { readonly text?: string | undefined; readonly html?: string | undefined },
+  limits: ParseLimits,
+  builder: DocumentBuilder,
+): void {
   const plain = mail.text?.trim() ?? "";
   if (plain !== "") {
     const parsed = parsePlain(plain.replace(/^(?:> ?)+/gm, ""), limits);
@@ -33,7 +43,12 @@ export async function parseMail(bytes: Uint8Array, limits: ParseLimits): Promise
   if (subject !== "") builder.add("title", subject, { level: 1 });
   const date = mail.date !== undefined && !Number.isNaN(Date.parse(mail.date)) ? new Date(mail.date).toISOString() : null;
   const from = present(mail.from === undefined ? undefined : [mail.from]);
-  const head = [from === "" ? "" : `发件人：${from}`, present(mail.to) === "" ? "" : `收件人：${present(mail.to)}`, present(mail.cc) === "" ? "" : `抄送：${present(mail.cc)}`, date === null ? "" : `日期：${date.slice(0, 16).replace("T", " ")}`];
+  const head = [
+    from === "" ? "" : `发件人：${from}`,
+    present(mail.to) === "" ? "" : `收件人：${present(mail.to)}`,
+    present(mail.cc) === "" ? "" : `抄送：${present(mail.cc)}`,
+    date === null ? "" : `日期：${date.slice(0, 16).replace("T", " ")}`,
+  ];
   builder.add("paragraph", head.filter((line) => line !== "").join("；"));
   addBody(mail, limits, builder);
   let total = 0;
@@ -47,6 +62,10 @@ export async function parseMail(bytes: Uint8Array, limits: ParseLimits): Promise
     const name = safeName(named.split(/[/\\]/).at(-1) ?? "") ?? `attachment-${at + 1}`;
     builder.children.push({ path: builder.children.some((child) => child.path === name) ? `${at + 1}-${name}` : name, bytes: content });
   });
-  const meta: DocumentMeta = { ...(subject === "" ? {} : { title: subject }), ...(from === "" ? {} : { author: from }), ...(date === null ? {} : { date: date.slice(0, 10) }) };
+  const meta: DocumentMeta = {
+    ...(subject === "" ? {} : { title: subject }),
+    ...(from === "" ? {} : { author: from }),
+    ...(date === null ? {} : { date: date.slice(0, 10) }),
+  };
   return builder.finish(meta);
 }

@@ -18,7 +18,8 @@ function score(text: string): number {
     if (code >= 0x20 && code < 0x7f) continue;
     if (code === 9 || code === 10 || code === 13) continue;
     wide++;
-    if (code < 0x20 || code === 0xfffd || (code >= 0x7f && code < 0xa0) || (code >= 0xe000 && code <= 0xf8ff) || (code >= 0xd800 && code <= 0xdfff)) bad++;
+    if (code < 0x20 || code === 0xfffd || (code >= 0x7f && code < 0xa0) || (code >= 0xe000 && code <= 0xf8ff) || (code >= 0xd800 && code <= 0xdfff))
+      bad++;
     else if (common.has(text[i] ?? "")) good++;
   }
   return wide === 0 ? 0 : (good - 4 * bad) / wide;
@@ -77,17 +78,23 @@ function guess(bytes: Uint8Array, sample: Uint8Array, declared: string | undefin
   const ranked = names.map((name) => ({ name, score: score(decode(sample, name)) })).sort((a, b) => b.score - a.score);
   const best = ranked[0] as { name: string; score: number };
   const known = declared === undefined ? null : supported(declared);
-  if (best.score > 0.08) return { text: decode(bytes, best.name), encoding: best.name, ...(best.name === "utf-8" ? { warning: "Some bytes are not valid UTF-8." } : {}) };
+  if (best.score > 0.08)
+    return { text: decode(bytes, best.name), encoding: best.name, ...(best.name === "utf-8" ? { warning: "Some bytes are not valid UTF-8." } : {}) };
   if (known !== null && zeros < 0.01) {
     const text = decode(bytes, known);
     if (score(text.slice(0, 1 << 16)) > -0.5) return { text, encoding: known };
   }
   const high = sample.reduce((n, byte) => n + (byte >= 0x80 ? 1 : 0), 0) / Math.max(1, sample.length);
-  if (high < 0.15 && zeros === 0) return { text: decode(bytes, "windows-1252"), encoding: "windows-1252", warning: "Encoding guessed as Western (windows-1252)." };
-  if (best.score > -0.02 && best.name !== "utf-16le" && best.name !== "utf-16be" && zeros === 0) return { text: decode(bytes, best.name), encoding: best.name, warning: `Encoding guessed as ${best.name}.` };
+  if (high < 0.15 && zeros === 0)
+    return { text: decode(bytes, "windows-1252"), encoding: "windows-1252", warning: "Encoding guessed as Western (windows-1252)." };
+  if (best.score > -0.02 && best.name !== "utf-16le" && best.name !== "utf-16be" && zeros === 0)
+    return { text: decode(bytes, best.name), encoding: best.name, warning: `Encoding guessed as ${best.name}.` };
   throw documentError(
     "encoding_unknown",
-    { message: "The text's encoding could not be recognised: expected UTF-8, UTF-16, GB18030 or Big5.", hint: "Open it in an editor and save it as UTF-8." },
+    {
+      message: "The text's encoding could not be recognised: expected UTF-8, UTF-16, GB18030 or Big5.",
+      hint: "Open it in an editor and save it as UTF-8.",
+    },
     { message: "无法识别文本编码：支持 UTF-8、UTF-16、GB18030、Big5。", hint: "请在编辑器中另存为 UTF-8 编码。" },
   );
 }

@@ -18,7 +18,8 @@ function readPackage(xml: string, folder: string): Package {
     open(name, a) {
       const local = name.replace(/^.*:/, "");
       open = local;
-      if (local === "item" && a.id !== undefined && a.href !== undefined && /html|xml/.test(a["media-type"] ?? "html") && a.properties !== "nav") items.set(a.id, resolvePart(folder, decode(a.href)));
+      if (local === "item" && a.id !== undefined && a.href !== undefined && /html|xml/.test(a["media-type"] ?? "html") && a.properties !== "nav")
+        items.set(a.id, resolvePart(folder, decode(a.href)));
       else if (local === "itemref") {
         const href = items.get(a.idref ?? "");
         if (href !== undefined) chapters.push(href);
@@ -31,7 +32,9 @@ function readPackage(xml: string, folder: string): Package {
   });
   const { title, creator, language, date } = values;
   const meta: DocumentMeta = {
-    ...(title ? { title } : {}), ...(creator ? { author: creator } : {}), ...(language ? { language } : {}),
+    ...(title ? { title } : {}),
+    ...(creator ? { author: creator } : {}),
+    ...(language ? { language } : {}),
     ...(date !== undefined && /^\d{4}-\d{2}-\d{2}/.test(date) ? { date: date.slice(0, 10) } : {}),
   };
   return { meta, chapters };
@@ -47,7 +50,10 @@ function decode(href: string): string {
 
 export function parseEpub(zip: ZipReader, limits: ParseLimits): ParsedDocument {
   const encryption = readPart(zip, "META-INF/encryption.xml");
-  if (zip.has("META-INF/rights.xml") || (encryption !== null && /EncryptedData/.test(encryption) && !/idpf\.org\/2008\/embedding|ns\.adobe\.com\/pdf\/enc#RC/.test(encryption))) {
+  if (
+    zip.has("META-INF/rights.xml") ||
+    (encryption !== null && /EncryptedData/.test(encryption) && !/idpf\.org\/2008\/embedding|ns\.adobe\.com\/pdf\/enc#RC/.test(encryption))
+  ) {
     throw documentError(
       "document_password",
       { message: "This EPUB is copy-protected (DRM).", hint: "Add a copy without protection." },

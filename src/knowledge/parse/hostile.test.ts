@@ -1,8 +1,8 @@
 /** @file Files that mean harm or are broken: each ends in a named error with a way out in both languages, and nothing else happens. */
 import { randomBytes } from "node:crypto";
-import { StarboxError } from "#base";
 import iconv from "iconv-lite";
 import { describe, expect, test } from "vitest";
+import { StarboxError } from "#base";
 import { docxFromBody, wordParagraph, zipParts } from "../../../scripts/samples/office-writer.ts";
 import { rawZip } from "../../../test/fixtures/documents/raw-zip.ts";
 import { chunkDocument } from "../chunk/index.ts";
@@ -12,7 +12,10 @@ const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const zeros = (mib: number): Uint8Array => new Uint8Array(mib * 2 ** 20);
 
 async function failure(bytes: Uint8Array, name: string): Promise<StarboxError> {
-  const error = await parseDocument(bytes, name).then((parsed) => parsed, (e: unknown) => e);
+  const error = await parseDocument(bytes, name).then(
+    (parsed) => parsed,
+    (e: unknown) => e,
+  );
   if (!StarboxError.is(error)) throw new Error(`${name}: expected a StarboxError, got ${JSON.stringify(error)?.slice(0, 300)}`);
   expect(error.hint, name).toBeTruthy();
   expect(error.zh?.message, name).toMatch(/[一-龥]/);
@@ -21,15 +24,30 @@ async function failure(bytes: Uint8Array, name: string): Promise<StarboxError> {
 }
 
 function ole(stream: string): Uint8Array {
-  return Buffer.concat([Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]), Buffer.alloc(1024), Buffer.from(stream, "utf16le"), Buffer.alloc(512)]);
+  return Buffer.concat([
+    Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]),
+    Buffer.alloc(1024),
+    Buffer.from(stream, "utf16le"),
+    Buffer.alloc(512),
+  ]);
 }
 
 describe("formats that are not read say what to convert to", () => {
   test.each([
-    ["a.doc", ole("WordDocument"), "DOCX"], ["a.xls", ole("Workbook"), "XLSX"], ["a.ppt", ole("PowerPoint Document"), "PPTX"], ["renamed.txt", ole("WordDocument"), "DOCX"],
-    ["a.wps", ole("WordDocument"), "DOCX"], ["a.et", ole("Workbook"), "XLSX"], ["a.dps", ole("PowerPoint Document"), "PPTX"], ["a.ofd", zipParts({ "OFD.xml": "<ofd/>" }), "PDF"],
-    ["a.rtf", utf8("{\\rtf1 hello}"), "DOCX"], ["a.msg", ole("__substg1.0_0037001F"), "EML"], ["a.rar", utf8("Rar!\x1a\x07\x01\x00"), "ZIP"], ["a.odt", zipParts({ mimetype: "application/vnd.oasis.opendocument.text", "content.xml": "<x/>" }), "DOCX"],
-    ["photo.png", Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), "PDF"], ["noise.bin", randomBytes(4096), "PDF"],
+    ["a.doc", ole("WordDocument"), "DOCX"],
+    ["a.xls", ole("Workbook"), "XLSX"],
+    ["a.ppt", ole("PowerPoint Document"), "PPTX"],
+    ["renamed.txt", ole("WordDocument"), "DOCX"],
+    ["a.wps", ole("WordDocument"), "DOCX"],
+    ["a.et", ole("Workbook"), "XLSX"],
+    ["a.dps", ole("PowerPoint Document"), "PPTX"],
+    ["a.ofd", zipParts({ "OFD.xml": "<ofd/>" }), "PDF"],
+    ["a.rtf", utf8("{\\rtf1 hello}"), "DOCX"],
+    ["a.msg", ole("__substg1.0_0037001F"), "EML"],
+    ["a.rar", utf8("Rar!\x1a\x07\x01\x00"), "ZIP"],
+    ["a.odt", zipParts({ mimetype: "application/vnd.oasis.opendocument.text", "content.xml": "<x/>" }), "DOCX"],
+    ["photo.png", Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), "PDF"],
+    ["noise.bin", randomBytes(4096), "PDF"],
   ])("%s", async (name, bytes, target) => {
     const error = await failure(bytes, name);
     expect(error.code).toBe("unsupported_format");
@@ -52,7 +70,10 @@ describe("bombs", () => {
   });
   test("members that share their bytes", async () => {
     const data = randomBytes(200_000);
-    expect((await failure(rawZip([{ name: "a", data }, ...Array.from({ length: 50 }, (_, i) => ({ name: `b${i}`, data, overlap: true }))]), "overlap.zip")).code).toBe("document_bomb");
+    expect(
+      (await failure(rawZip([{ name: "a", data }, ...Array.from({ length: 50 }, (_, i) => ({ name: `b${i}`, data, overlap: true }))]), "overlap.zip"))
+        .code,
+    ).toBe("document_bomb");
   });
   test("archives in archives in archives", async () => {
     let inner = zipParts({ "a.txt": "bottom" });
@@ -60,29 +81,59 @@ describe("bombs", () => {
     expect((await failure(inner, "nested.zip")).code).toBe("document_bomb");
   });
   test("too many members", async () => {
-    expect((await failure(rawZip(Array.from({ length: 20_001 }, (_, i) => ({ name: `${i}`, data: new Uint8Array() }))), "many.zip")).code).toBe("document_bomb");
+    expect((await failure(rawZip(Array.from({ length: 20_001 }, (_, i) => ({ name: `${i}`, data: new Uint8Array() }))), "many.zip")).code).toBe(
+      "document_bomb",
+    );
   });
   test("a Word file whose text is a bomb", async () => {
-    const body = rawZip([{ name: "[Content_Types].xml", data: utf8("<Types/>") }, { name: "word/document.xml", data: Buffer.concat([utf8("<w:document><w:body>"), zeros(40)]) }]);
+    const body = rawZip([
+      { name: "[Content_Types].xml", data: utf8("<Types/>") },
+      { name: "word/document.xml", data: Buffer.concat([utf8("<w:document><w:body>"), zeros(40)]) },
+    ]);
     expect((await failure(body, "bomb.docx")).code).toBe("document_bomb");
   });
   test("an ordinary archive is none, and its members keep their folders and Chinese names", async () => {
     const nested = zipParts({ "内层.txt": "内层内容" });
-    const bytes = rawZip([{ name: "制度/考勤.txt", data: utf8("考勤内容") }, { name: "x", data: utf8("旧编码"), nameBytes: iconv.encode("财务/报销.txt", "gbk") }, { name: "包.zip", data: nested }, { name: "__MACOSX/._a", data: utf8("junk") }, { name: "link", data: utf8("/etc/passwd"), symlink: true }]);
+    const bytes = rawZip([
+      { name: "制度/考勤.txt", data: utf8("考勤内容") },
+      { name: "x", data: utf8("旧编码"), nameBytes: iconv.encode("财务/报销.txt", "gbk") },
+      { name: "包.zip", data: nested },
+      { name: "__MACOSX/._a", data: utf8("junk") },
+      { name: "link", data: utf8("/etc/passwd"), symlink: true },
+    ]);
     const parsed = await parseDocument(bytes, "资料.zip");
     expect(parsed.children.map((child) => child.path)).toEqual(["制度/考勤.txt", "财务/报销.txt", "包.zip/内层.txt"]);
     expect(parsed.warnings.map((warning) => warning.code)).toEqual(["link_skipped"]);
   });
   test("one damaged member is set aside, the rest is read", async () => {
-    const parsed = await parseDocument(rawZip([{ name: "bad.txt", data: utf8("bad"), crc: 1 }, { name: "good.txt", data: utf8("good") }]), "mixed.zip");
+    const parsed = await parseDocument(
+      rawZip([
+        { name: "bad.txt", data: utf8("bad"), crc: 1 },
+        { name: "good.txt", data: utf8("good") },
+      ]),
+      "mixed.zip",
+    );
     expect(parsed.children.map((child) => child.path)).toEqual(["good.txt"]);
     expect(parsed.warnings[0]?.code).toBe("document_corrupt");
   });
 });
 
-test.each(["../evil.txt", "a/../../evil.txt", "/etc/passwd", "C:\\windows\\evil.txt", "..\\..\\evil.txt", "a\0b.txt"])("a member named %j condemns the archive", async (name) => {
-  expect((await failure(rawZip([{ name: "ok.txt", data: utf8("fine") }, { name, data: utf8("x") }]), "slip.zip")).code).toBe("path_unsafe");
-});
+test.each(["../evil.txt", "a/../../evil.txt", "/etc/passwd", "C:\\windows\\evil.txt", "..\\..\\evil.txt", "a\0b.txt"])(
+  "a member named %j condemns the archive",
+  async (name) => {
+    expect(
+      (
+        await failure(
+          rawZip([
+            { name: "ok.txt", data: utf8("fine") },
+            { name, data: utf8("x") },
+          ]),
+          "slip.zip",
+        )
+      ).code,
+    ).toBe("path_unsafe");
+  },
+);
 
 test("XML entities are not expanded, not even by name from a file", async () => {
   const lol = `<!DOCTYPE x [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY f SYSTEM "file:///etc/passwd">]>`;
@@ -106,9 +157,22 @@ test("nesting to exhaust the stack", async () => {
 });
 
 test.each([
-  ["a.md", `# a${" ".repeat(50_000)}b${"#".repeat(50_000)}c`], ["b.md", "~~".repeat(20_000)], ["c.html", `<p>${" \n".repeat(100_000)}x`], ["d.md", "\\".repeat(50_000) + "|".repeat(50_000)], ["e.md", "![".repeat(20_000) + "](".repeat(20_000)],
-  ["f.txt", "第".repeat(100_000) + "一".repeat(100_000)], ["g.md", `${"| a ".repeat(30_000)}\n${"|-".repeat(30_000)}\n${"|a".repeat(30_000)}`], ["h.md", `${" ".repeat(100_000)}x${" ".repeat(100_000)}y`], ["i.csv", '"'.repeat(100_001)], ["j.txt", `${"a ".repeat(100_000)}。`],
-  ["k.md", `- ${" ".repeat(100_000)}x`], ["l.md", "<".repeat(100_000)], ["m.html", "<".repeat(100_000)], ["n.eml", `From: a\nTo: b\nSubject: ${" ".repeat(50_000)}x\n\nbody`], ["o.txt", `${"1900年1月1日".repeat(20_000)}`], ["p.txt", "(".repeat(100_000) + "。".repeat(1000)],
+  ["a.md", `# a${" ".repeat(50_000)}b${"#".repeat(50_000)}c`],
+  ["b.md", "~~".repeat(20_000)],
+  ["c.html", `<p>${" \n".repeat(100_000)}x`],
+  ["d.md", "\\".repeat(50_000) + "|".repeat(50_000)],
+  ["e.md", "![".repeat(20_000) + "](".repeat(20_000)],
+  ["f.txt", "第".repeat(100_000) + "一".repeat(100_000)],
+  ["g.md", `${"| a ".repeat(30_000)}\n${"|-".repeat(30_000)}\n${"|a".repeat(30_000)}`],
+  ["h.md", `${" ".repeat(100_000)}x${" ".repeat(100_000)}y`],
+  ["i.csv", '"'.repeat(100_001)],
+  ["j.txt", `${"a ".repeat(100_000)}。`],
+  ["k.md", `- ${" ".repeat(100_000)}x`],
+  ["l.md", "<".repeat(100_000)],
+  ["m.html", "<".repeat(100_000)],
+  ["n.eml", `From: a\nTo: b\nSubject: ${" ".repeat(50_000)}x\n\nbody`],
+  ["o.txt", `${"1900年1月1日".repeat(20_000)}`],
+  ["p.txt", "(".repeat(100_000) + "。".repeat(1000)],
 ])("%s takes no longer because it was written to", async (name, text) => {
   const from = performance.now();
   const parsed = await parseDocument(utf8(text), name).catch((error: unknown) => (StarboxError.is(error) ? null : Promise.reject(error)));

@@ -1,14 +1,71 @@
 /** @file HTML to blocks with a streaming reader: no tree, no scripts, no requests; what a reader cannot see is dropped. */
-import type { DocumentMeta, ParsedDocument } from "#contracts";
+
 import { Parser } from "htmlparser2";
+import type { DocumentMeta, ParsedDocument } from "#contracts";
 import { DocumentBuilder } from "./builder.ts";
 import { corruptError, type ParseLimits } from "./limits.ts";
 import { isHeaderRow, presentRow } from "./table.ts";
 
-const dropped = new Set(["script", "style", "noscript", "template", "svg", "math", "iframe", "object", "embed", "canvas", "audio", "video", "select", "textarea", "button", "nav", "frame", "frameset", "map"]);
+const dropped = new Set([
+  "script",
+  "style",
+  "noscript",
+  "template",
+  "svg",
+  "math",
+  "iframe",
+  "object",
+  "embed",
+  "canvas",
+  "audio",
+  "video",
+  "select",
+  "textarea",
+  "button",
+  "nav",
+  "frame",
+  "frameset",
+  "map",
+]);
 const blocks = new Set([
-  "p", "div", "section", "article", "header", "footer", "main", "aside", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "figure", "figcaption",
-  "address", "form", "fieldset", "table", "thead", "tbody", "tfoot", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "hr", "body", "center", "details", "summary", "caption",
+  "p",
+  "div",
+  "section",
+  "article",
+  "header",
+  "footer",
+  "main",
+  "aside",
+  "ul",
+  "ol",
+  "li",
+  "dl",
+  "dt",
+  "dd",
+  "blockquote",
+  "figure",
+  "figcaption",
+  "address",
+  "form",
+  "fieldset",
+  "table",
+  "thead",
+  "tbody",
+  "tfoot",
+  "tr",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "pre",
+  "hr",
+  "body",
+  "center",
+  "details",
+  "summary",
+  "caption",
 ]);
 const voids = new Set(["br", "img", "hr", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr", "param"]);
 
@@ -17,7 +74,10 @@ const maxDepth = 10_000;
 function isHidden(attributes: Record<string, string>): boolean {
   if ("hidden" in attributes || attributes["aria-hidden"] === "true" || attributes.type === "hidden") return true;
   const style = attributes.style;
-  return style !== undefined && /(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])|mso-hide\s*:\s*all)/i.test(style);
+  return (
+    style !== undefined &&
+    /(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])|mso-hide\s*:\s*all)/i.test(style)
+  );
 }
 
 type Table = { rows: string[][]; row: string[] | null; cell: string | null };
@@ -70,7 +130,13 @@ export class HtmlReader {
 
   #flush(): void {
     const table = this.#tables.at(-1);
-    const text = this.#pre > 0 || this.#kind === "code" ? this.#text : this.#text.replace(/[ \t]*\n[ \t]*/g, "\n").replace(/ {2,}/g, " ").trim();
+    const text =
+      this.#pre > 0 || this.#kind === "code"
+        ? this.#text
+        : this.#text
+            .replace(/[ \t]*\n[ \t]*/g, "\n")
+            .replace(/ {2,}/g, " ")
+            .trim();
     this.#text = "";
     if (text.trim() === "") return;
     if (table?.cell !== null && table?.cell !== undefined) table.cell += (table.cell === "" ? "" : "\n") + text.trim();
@@ -92,7 +158,15 @@ export class HtmlReader {
     if (name === "img" && attributes.alt !== undefined && attributes.alt.length > 3) this.#text += ` ${attributes.alt.slice(0, 300)} `;
     if (blocks.has(name)) {
       this.#flush();
-      this.#kind = /^h[1-6]$/.test(name) ? "heading" : name === "li" || name === "dd" ? "list" : name === "pre" ? "code" : this.#kind === "list" && name === "p" ? "list" : "paragraph";
+      this.#kind = /^h[1-6]$/.test(name)
+        ? "heading"
+        : name === "li" || name === "dd"
+          ? "list"
+          : name === "pre"
+            ? "code"
+            : this.#kind === "list" && name === "p"
+              ? "list"
+              : "paragraph";
       if (this.#kind === "heading") this.#level = Number(name[1]);
     }
     if (name === "pre") this.#pre++;
@@ -103,7 +177,8 @@ export class HtmlReader {
     const content = attributes.content ?? "";
     const name = (attributes.name ?? attributes.property ?? "").toLowerCase();
     if (name === "author" || name === "contentsource") this.meta.author ??= content.slice(0, 200);
-    if ((name === "pubdate" || name === "article:published_time" || name === "date") && /^\d{4}-\d{2}-\d{2}/.test(content)) this.meta.date ??= content.slice(0, 10);
+    if ((name === "pubdate" || name === "article:published_time" || name === "date") && /^\d{4}-\d{2}-\d{2}/.test(content))
+      this.meta.date ??= content.slice(0, 10);
     if (name === "articletitle" && this.title === "") this.title = content.slice(0, 500);
   }
 
@@ -138,7 +213,7 @@ export class HtmlReader {
     if ((name === "td" || name === "th") && table !== undefined) this.#closeCell(table);
     else if (name === "tr" && table !== undefined) {
       this.#closeCell(table);
-      if (table.row !== null && table.row.some((cell) => cell !== "")) table.rows.push(table.row);
+      if (table.row?.some((cell) => cell !== "")) table.rows.push(table.row);
       table.row = null;
     } else if (name === "table" && table !== undefined) this.#endTable();
     else if (blocks.has(name)) {

@@ -12,19 +12,28 @@ const marked = /[*_`[\]!<&~\\]/;
 export function stripInline(text: string): string {
   if (!marked.test(text)) return text;
   let out = text;
-  if (out.includes("](") || out.includes("][")) out = out.replace(/!?\[([^\]]{0,1000})\](?:\([^)\s]{0,2000}(?:\s+"[^"]{0,500}")?\)|\[[^\]]{0,200}\])/g, "$1");
-  if (out.includes("<")) out = out.replace(/<(https?:\/\/[^>\s]{1,2000}|[^@\s<>]{1,100}@[^>\s]{1,200})>/g, "$1").replace(/<\/?[a-zA-Z][^<>]{0,2000}>/g, "");
+  if (out.includes("](") || out.includes("]["))
+    out = out.replace(/!?\[([^\]]{0,1000})\](?:\([^)\s]{0,2000}(?:\s+"[^"]{0,500}")?\)|\[[^\]]{0,200}\])/g, "$1");
+  if (out.includes("<"))
+    out = out.replace(/<(https?:\/\/[^>\s]{1,2000}|[^@\s<>]{1,100}@[^>\s]{1,200})>/g, "$1").replace(/<\/?[a-zA-Z][^<>]{0,2000}>/g, "");
   if (out.includes("`")) out = out.replace(/(`+)([^`]{1,5000})\1/g, "$2");
   if (out.includes("*")) out = out.replace(/(\*{1,3})(?=\S)([^*]{1,5000}?)(?<=\S)\1/g, "$2");
   if (out.includes("_")) out = out.replace(/(?<![\w])(_{1,3})(?=\S)([^_]{1,5000}?)(?<=\S)\1(?![\w])/g, "$2");
   if (out.includes("~~")) out = out.replace(/~~([^~]{1,5000})~~/g, "$1");
   if (out.includes("\\")) out = out.replace(/\\([\\`*_{}[\]()#+\-.!|~<>])/g, "$1");
-  if (out.includes("&")) out = out.replace(/&(amp|lt|gt|quot|nbsp|#39);/g, (_, name: string) => ({ amp: "&", lt: "<", gt: ">", quot: '"', nbsp: " ", "#39": "'" })[name] ?? "");
+  if (out.includes("&"))
+    out = out.replace(
+      /&(amp|lt|gt|quot|nbsp|#39);/g,
+      (_, name: string) => ({ amp: "&", lt: "<", gt: ">", quot: '"', nbsp: " ", "#39": "'" })[name] ?? "",
+    );
   return out;
 }
 
 function splitRow(line: string): string[] {
-  const inner = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  const inner = line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
   return inner.split(/(?<!\\)\|/).map((cell) => stripInline(cell.replaceAll("\\|", "|")).trim());
 }
 

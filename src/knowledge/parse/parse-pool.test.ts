@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { StarboxError } from "#base";
 import { afterAll, expect, test } from "vitest";
+import { StarboxError } from "#base";
 import { createParsePool } from "./parse-pool.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "starbox-pool-"));
@@ -16,13 +16,22 @@ function file(name: string, content: string): string {
   return target;
 }
 
-const codeOf = async (work: Promise<unknown>): Promise<string> => await work.then(() => "parsed", (error: unknown) => (StarboxError.is(error) ? error.code : String(error)));
+const codeOf = async (work: Promise<unknown>): Promise<string> =>
+  await work.then(
+    () => "parsed",
+    (error: unknown) => (StarboxError.is(error) ? error.code : String(error)),
+  );
 
 test("files come back with text and chunks, several at once, and idle processes leave", async () => {
   const pool = createParsePool({ size: 2, idleMs: 200 });
   const names = ["道路交通安全法(2021-04-29).pdf", "数据安全法(2021-06-10).docx", "住房公积金管理条例(2019-03-24).xlsx", "劳动合同法(2012-12-28).md"];
   const results = await Promise.all(names.map((name) => pool.parse(path.join(samples, name))));
-  expect(results.map((result) => result.parsed.meta.title)).toEqual(["中华人民共和国道路交通安全法", "中华人民共和国数据安全法", "住房公积金管理条例", "中华人民共和国劳动合同法"]);
+  expect(results.map((result) => result.parsed.meta.title)).toEqual([
+    "中华人民共和国道路交通安全法",
+    "中华人民共和国数据安全法",
+    "住房公积金管理条例",
+    "中华人民共和国劳动合同法",
+  ]);
   expect(results[0]?.chunks.length).toBeGreaterThan(120);
   expect(pool.alive).toBeGreaterThan(0);
   await expect.poll(() => pool.alive, { timeout: 5000 }).toBe(0);

@@ -10,7 +10,12 @@ import type { ChunkWords } from "./index-words.ts";
 import { defaultLimits, documentError, type ParseLimits, tooLargeError } from "./limits.ts";
 import type { ParseReply, ParseRequest } from "./parse-process.ts";
 
-export type ParsedFile = { readonly parsed: ParsedDocument; readonly chunks: readonly Chunk[]; /** Of each chunk, when asked for; the blocks are then in `blocksJson` and not in `parsed`. */ readonly words: readonly ChunkWords[]; readonly blocksJson: string };
+export type ParsedFile = {
+  readonly parsed: ParsedDocument;
+  readonly chunks: readonly Chunk[] /** Of each chunk, when asked for; the blocks are then in `blocksJson` and not in `parsed`. */;
+  readonly words: readonly ChunkWords[];
+  readonly blocksJson: string;
+};
 
 export type ParsePoolOptions = {
   readonly size?: number;
@@ -28,8 +33,22 @@ export type ParsePool = {
   close(): Promise<void>;
 };
 
-type Job = { readonly request: Omit<ParseRequest, "id">; readonly signal: AbortSignal | undefined; resolve(file: ParsedFile): void; reject(error: Error): void; readonly chunks: Chunk[]; readonly words: ChunkWords[] };
-type Worker = { readonly child: ChildProcess; job: Job | null; jobId: number; timers: NodeJS.Timeout[]; reason: "time" | "memory" | "abort" | null; done: number };
+type Job = {
+  readonly request: Omit<ParseRequest, "id">;
+  readonly signal: AbortSignal | undefined;
+  resolve(file: ParsedFile): void;
+  reject(error: Error): void;
+  readonly chunks: Chunk[];
+  readonly words: ChunkWords[];
+};
+type Worker = {
+  readonly child: ChildProcess;
+  job: Job | null;
+  jobId: number;
+  timers: NodeJS.Timeout[];
+  reason: "time" | "memory" | "abort" | null;
+  done: number;
+};
 
 /** A process is replaced after this many files: leaks in parsers stay small. */
 const filesPerProcess = 500;
@@ -84,14 +103,27 @@ class Pool implements ParsePool {
     return this.#workers.size;
   }
 
-  async parse(file: string, name = basename(file), signal?: AbortSignal, limits: Partial<ParseLimits> = {}, words?: readonly string[]): Promise<ParsedFile> {
+  async parse(
+    file: string,
+    name = basename(file),
+    signal?: AbortSignal,
+    limits: Partial<ParseLimits> = {},
+    words?: readonly string[],
+  ): Promise<ParsedFile> {
     const { size } = await stat(file);
     if (this.#closed) throw cancelled(name);
     const all = { ...defaultLimits, ...this.#parseLimits, ...limits };
     // Asked before the bytes are read: a 2 GB file costs nothing.
     if (size > all.maxBytes) throw tooLargeError(`${size} bytes, at most ${all.maxBytes}`, `${size} 字节，最多 ${all.maxBytes} 字节`);
     return await new Promise<ParsedFile>((resolve, reject) => {
-      const job: Job = { request: { file, name, limits: { ...this.#parseLimits, ...limits }, ...(words === undefined ? {} : { words }) }, signal, resolve, reject, chunks: [], words: [] };
+      const job: Job = {
+        request: { file, name, limits: { ...this.#parseLimits, ...limits }, ...(words === undefined ? {} : { words }) },
+        signal,
+        resolve,
+        reject,
+        chunks: [],
+        words: [],
+      };
       if (signal?.aborted === true) return reject(cancelled(name));
       signal?.addEventListener("abort", () => this.#abort(job), { once: true });
       this.#queue.push(job);
@@ -211,7 +243,10 @@ class Pool implements ParsePool {
 }
 
 function cancelled(name: string): StarboxError {
-  return new StarboxError("cancelled", `Reading "${name}" was cancelled.`, { hint: "Add the file again to read it.", zh: { message: `已取消读取“${name}”。`, hint: "可重新添加该文件。" } });
+  return new StarboxError("cancelled", `Reading "${name}" was cancelled.`, {
+    hint: "Add the file again to read it.",
+    zh: { message: `已取消读取“${name}”。`, hint: "可重新添加该文件。" },
+  });
 }
 
 export function createParsePool(options: ParsePoolOptions = {}): ParsePool {

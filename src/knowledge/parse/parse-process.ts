@@ -1,14 +1,20 @@
 /** @file The process in which hostile files are parsed: reads one file at a time on request, answers with text and chunks or a named error. Started by the pool. */
 import { readFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
-import type { Chunk, ParsedDocument } from "#contracts";
 import { type ErrorRecord, toErrorRecord } from "#base";
+import type { Chunk, ParsedDocument } from "#contracts";
 import { chunkDocument } from "../chunk/chunk-document.ts";
 import { type ChunkWords, createCutter } from "./index-words.ts";
 import type { ParseLimits } from "./limits.ts";
 import { parseDocument } from "./parse-document.ts";
 
-export type ParseRequest = { readonly id: number; readonly file: string; readonly name: string; readonly limits: Partial<ParseLimits>; /** Words of the house; given: cut each chunk's index words too. */ readonly words?: readonly string[] };
+export type ParseRequest = {
+  readonly id: number;
+  readonly file: string;
+  readonly name: string;
+  readonly limits: Partial<ParseLimits> /** Words of the house; given: cut each chunk's index words too. */;
+  readonly words?: readonly string[];
+};
 export type ParseReply =
   /** Chunks come in parts before the rest: the box takes one part at a time and answers people in between. */
   | { readonly id: number; readonly ok: "part"; readonly chunks: readonly Chunk[]; readonly words: readonly ChunkWords[] }
@@ -28,7 +34,13 @@ async function* answer(request: ParseRequest): AsyncIterable<ParseReply> {
     }
     // Who wants words stores the blocks as they are: as text they cost the box nothing.
     const indexed = request.words !== undefined;
-    yield { id: request.id, ok: true, parsed: indexed ? { ...parsed, blocks: [] } : parsed, blocksJson: indexed ? JSON.stringify(parsed.blocks) : "", heapBytes: process.memoryUsage.rss() };
+    yield {
+      id: request.id,
+      ok: true,
+      parsed: indexed ? { ...parsed, blocks: [] } : parsed,
+      blocksJson: indexed ? JSON.stringify(parsed.blocks) : "",
+      heapBytes: process.memoryUsage.rss(),
+    };
   } catch (error) {
     yield { id: request.id, ok: false, error: toErrorRecord(error) };
   }

@@ -39,7 +39,15 @@ type Pdfium = {
 export type SpaceBefore = "none" | "guessed" | "real";
 
 /** One character; x to the right, y downwards from the page's top left, in points. */
-export type PdfChar = { readonly code: number; readonly x0: number; readonly y0: number; readonly x1: number; readonly y1: number; readonly size: number; readonly space: SpaceBefore };
+export type PdfChar = {
+  readonly code: number;
+  readonly x0: number;
+  readonly y0: number;
+  readonly x1: number;
+  readonly y1: number;
+  readonly size: number;
+  readonly space: SpaceBefore;
+};
 
 export type PdfPage = { readonly width: number; readonly height: number; readonly chars: readonly PdfChar[]; readonly picture: boolean };
 
@@ -134,7 +142,8 @@ export class PdfSource {
     const at = (this.#scratch + 7) & ~7;
     const pdfium = this.#pdfium;
     const turns = pdfium._FPDFPage_GetRotation(page) & 3;
-    const found = pdfium._FPDFPage_GetCropBox(page, at, at + 4, at + 8, at + 12) !== 0 || pdfium._FPDFPage_GetMediaBox(page, at, at + 4, at + 8, at + 12) !== 0;
+    const found =
+      pdfium._FPDFPage_GetCropBox(page, at, at + 4, at + 8, at + 12) !== 0 || pdfium._FPDFPage_GetMediaBox(page, at, at + 4, at + 8, at + 12) !== 0;
     const [left = 0, bottom = 0, right = 0, top = 0] = found ? this.#floats() : [];
     if (right - left > 1 && top - bottom > 1) return { left, top, width: right - left, height: top - bottom, turns };
     const [width, height] = [pdfium._FPDF_GetPageWidth(page) || 595, pdfium._FPDF_GetPageHeight(page) || 842];

@@ -9,10 +9,12 @@ export type Line = Fragment & { readonly columnX0: number; readonly columnX1: nu
 
 const middle = (f: { readonly y0: number; readonly y1: number }): number => (f.y0 + f.y1) / 2;
 
-function needsSpace(last: string, next: string, gap: number, size: number, space: SpaceBefore): boolean {
+/** `usual` is the mean gap on this line so far, in ems; null while too few are known. */
+function needsSpace(last: string, next: string, gap: number, size: number, space: SpaceBefore, usual: number | null): boolean {
   if (last === " " || last === "　" || next === "　") return false;
   // Justified Chinese is full of small gaps that mean nothing; a space somebody typed means something.
-  if (isCjk(last) && isCjk(next)) return gap > size * (space === "real" ? 0.15 : 0.7);
+  // In a line set without gaps, a gap is a space too.
+  if (isCjk(last) && isCjk(next)) return gap > size * (space === "real" ? 0.15 : space === "guessed" && usual !== null && usual < 0.04 ? 0.2 : 0.7);
   if (isCjk(last) || isCjk(next)) return gap > size * (space === "real" ? 0.1 : space === "guessed" ? 0.3 : 0.45);
   return space === "none" ? gap > size * 0.2 : gap > size * 0.04;
 }
@@ -23,6 +25,7 @@ export function collectFragments(page: PdfPage): Fragment[] {
   let open: Fragment | null = null;
   let previous: PdfChar | null = null;
   let votes = 0;
+  let [gaps, gapCount] = [0, 0];
   for (const char of page.chars) {
     if (char.x1 < -5 || char.x0 > page.width + 5 || char.y1 < -5 || char.y0 > page.height + 5) continue;
     const { size } = char;
@@ -34,7 +37,12 @@ export function collectFragments(page: PdfPage): Fragment[] {
       if (sameLine && char.code === previous.code && Math.abs(char.x0 - previous.x0) < size * 0.15) continue;
       if (sameLine && gap > -0.6 * size && gap < 1.4 * Math.max(size, open.size)) {
         const last = open.text.at(-1) ?? "";
-        open.text += needsSpace(last, text, gap, size, char.space) ? ` ${text}` : text;
+        const spaced = needsSpace(last, text, gap, size, char.space, gapCount < 2 ? null : gaps / gapCount);
+        open.text += spaced ? ` ${text}` : text;
+        if (!spaced) {
+          gaps += Math.abs(gap) / size;
+          gapCount++;
+        }
         open.x1 = Math.max(open.x1, char.x1);
         // The size most characters have: one large bullet makes no heading.
         if (size === open.size) votes++;
@@ -50,6 +58,7 @@ export function collectFragments(page: PdfPage): Fragment[] {
     }
     open = { text, x0: char.x0, y0: char.y0, x1: char.x1, y1: char.y1, size };
     votes = 1;
+    [gaps, gapCount] = [0, 0];
     fragments.push(open);
     previous = char;
   }
@@ -71,7 +80,12 @@ function joinRows(fragments: readonly Fragment[]): Line[] {
   for (const fragment of sorted) {
     const row = rows.at(-1);
     const anchor = row?.[0];
-    if (row !== undefined && anchor !== undefined && Math.abs(middle(anchor) - middle(fragment)) < 0.5 * Math.min(anchor.y1 - anchor.y0, fragment.y1 - fragment.y0)) row.push(fragment);
+    if (
+      row !== undefined &&
+      anchor !== undefined &&
+      Math.abs(middle(anchor) - middle(fragment)) < 0.5 * Math.min(anchor.y1 - anchor.y0, fragment.y1 - fragment.y0)
+    )
+      row.push(fragment);
     else rows.push([fragment]);
   }
   return rows.map((row) => {
@@ -86,8 +100,14 @@ function joinRows(fragments: readonly Fragment[]): Line[] {
       right = part.x1;
     }
     return {
-      text: text.replaceAll("　", " ").trim(), size, columnX0, columnX1,
-      x0: Math.min(...row.map((f) => f.x0)), x1: Math.max(...row.map((f) => f.x1)), y0: Math.min(...row.map((f) => f.y0)), y1: Math.max(...row.map((f) => f.y1)),
+      text: text.replaceAll("　", " ").trim(),
+      size,
+      columnX0,
+      columnX1,
+      x0: Math.min(...row.map((f) => f.x0)),
+      x1: Math.max(...row.map((f) => f.x1)),
+      y0: Math.min(...row.map((f) => f.y0)),
+      y1: Math.max(...row.map((f) => f.y1)),
     };
   });
 }
@@ -115,7 +135,8 @@ function findGutter(fragments: readonly Fragment[]): number | null {
       continue;
     }
     const at = (bin - run / 2) * binWidth;
-    if (run * binWidth >= Math.max(6, size * 0.7) && at > width * 0.2 && at < width * 0.8 && (best === null || run * binWidth > best.width)) best = { at: left + at, width: run * binWidth };
+    if (run * binWidth >= Math.max(6, size * 0.7) && at > width * 0.2 && at < width * 0.8 && (best === null || run * binWidth > best.width))
+      best = { at: left + at, width: run * binWidth };
     run = 0;
   }
   if (best === null) return null;

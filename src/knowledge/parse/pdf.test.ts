@@ -1,9 +1,9 @@
 /** @file PDFs made by a real writer, and PDFs made by hand to be awkward. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { StarboxError } from "#base";
 import iconv from "iconv-lite";
 import { expect, test } from "vitest";
+import { StarboxError } from "#base";
 import type { SampleBlock } from "../../../scripts/samples/office-writer.ts";
 import { writePdf } from "../../../scripts/samples/pdf-writer.ts";
 import { cmapPdf, rawPdf, scannedPdf } from "../../../test/fixtures/documents/raw-pdf.ts";
@@ -13,14 +13,20 @@ import { parseDocument } from "./parse-document.ts";
 const samples = path.join(import.meta.dirname, "../../../samples");
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
-  return await work.then(() => "parsed", (error: unknown) => (StarboxError.is(error) && error.hint !== undefined && error.zh?.hint !== undefined ? error.code : String(error)));
+  return await work.then(
+    () => "parsed",
+    (error: unknown) => (StarboxError.is(error) && error.hint !== undefined && error.zh?.hint !== undefined ? error.code : String(error)),
+  );
 }
 
 function statuteBlocks(): SampleBlock[] {
-  return readFileSync(path.join(samples, "劳动合同法(2012-12-28).md"), "utf8").split("\n").filter((line) => line.trim() !== "" && !line.startsWith("<!--")).map((line) => {
-    const heading = /^(#+)\s+(.*)$/.exec(line);
-    return heading === null ? { kind: "paragraph", text: line } : { kind: heading[1] === "#" ? "title" : "heading", text: heading[2] ?? "" };
-  });
+  return readFileSync(path.join(samples, "劳动合同法(2012-12-28).md"), "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.startsWith("<!--"))
+    .map((line) => {
+      const heading = /^(#+)\s+(.*)$/.exec(line);
+      return heading === null ? { kind: "paragraph", text: line } : { kind: heading[1] === "#" ? "title" : "heading", text: heading[2] ?? "" };
+    });
 }
 
 const bare = (text: string): string => text.replace(/\s+/g, "");
@@ -54,7 +60,12 @@ test("a block says where it stands on its page", async () => {
 });
 
 test.each([
-  ["GBK-EUC-H", "GB1", "gbk"], ["GBKp-EUC-H", "GB1", "gbk"], ["UniGB-UCS2-H", "GB1", "utf16-be"], ["UniGB-UTF16-H", "GB1", "utf16-be"], ["GB-EUC-H", "GB1", "gb2312"], ["ETen-B5-H", "CNS1", "big5"],
+  ["GBK-EUC-H", "GB1", "gbk"],
+  ["GBKp-EUC-H", "GB1", "gbk"],
+  ["UniGB-UCS2-H", "GB1", "utf16-be"],
+  ["UniGB-UTF16-H", "GB1", "utf16-be"],
+  ["GB-EUC-H", "GB1", "gb2312"],
+  ["ETen-B5-H", "CNS1", "big5"],
 ])("a font with the predefined map %s and nothing embedded is readable", async (encoding, ordering, charset) => {
   const text = ordering === "CNS1" ? "勞動者享有平等就業的權利" : "劳动者享有平等就业的权利";
   const parsed = await parseDocument(cmapPdf(encoding, ordering, iconv.encode(text, charset)), "old.pdf");
@@ -70,17 +81,24 @@ test("scanned pages are counted and named, not failed", async () => {
 
 test("a turned page reads like a straight one", async () => {
   const font = "/Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>";
-  const content = "BT /F1 12 Tf 0 1 -1 0 100 100 Tm (First line of a turned page) Tj ET BT /F1 12 Tf 0 1 -1 0 120 100 Tm (and its second line.) Tj ET";
+  const content =
+    "BT /F1 12 Tf 0 1 -1 0 100 100 Tm (First line of a turned page) Tj ET BT /F1 12 Tf 0 1 -1 0 120 100 Tm (and its second line.) Tj ET";
   const parsed = await parseDocument(rawPdf([{ content, resources: font, extra: "/Rotate 90" }]), "turned.pdf");
   expect(parsed.text.replaceAll("\n", " ")).toBe("First line of a turned page and its second line.");
 });
 
 test("English lines join with spaces and lose the hyphen of a break", async () => {
   const font = "/Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>";
-  const lines = ["The quick brown fox jumps over the lazy dog and keeps run-", "ning through the forest until the evening falls and the stars", "come out."];
+  const lines = [
+    "The quick brown fox jumps over the lazy dog and keeps run-",
+    "ning through the forest until the evening falls and the stars",
+    "come out.",
+  ];
   const content = lines.map((line, at) => `BT /F1 12 Tf 72 ${700 - at * 15} Td (${line}) Tj ET`).join("\n");
   const parsed = await parseDocument(rawPdf([{ content, resources: font }]), "en.pdf");
-  expect(parsed.text).toBe("The quick brown fox jumps over the lazy dog and keeps running through the forest until the evening falls and the stars come out.");
+  expect(parsed.text).toBe(
+    "The quick brown fox jumps over the lazy dog and keeps running through the forest until the evening falls and the stars come out.",
+  );
 });
 
 test("passwords, damage and emptiness are named", async () => {
@@ -94,6 +112,8 @@ test("passwords, damage and emptiness are named", async () => {
 test("a PDF cut off anywhere gives text or a named error, never anything else", async () => {
   const whole = readFileSync(path.join(samples, "工伤保险条例(2010-12-20).pdf"));
   for (const share of [0.02, 0.3, 0.6, 0.9, 0.99]) {
-    expect(["parsed", "document_corrupt", "document_empty"]).toContain(await codeOf(parseDocument(whole.subarray(0, Math.floor(whole.length * share)), "cut.pdf")));
+    expect(["parsed", "document_corrupt", "document_empty"]).toContain(
+      await codeOf(parseDocument(whole.subarray(0, Math.floor(whole.length * share)), "cut.pdf")),
+    );
   }
 });

@@ -12,7 +12,12 @@ type RawPage = { readonly number: number; readonly height: number; readonly frag
 const pageNumber = /^[-—–－·•\s/|]*(?:第\s*)?[0-9０-９ivxIVX]{1,5}(?:\s*页)?(?:\s*[/／共of]+\s*[0-9０-９]{1,5}\s*页?)?[-—–－·•\s/|]*$/;
 
 function fingerprint(line: Fragment): string {
-  return line.text.replace(/[0-9０-９]+/g, "#").replace(/第[一二三四五六七八九十百]+页/g, "第#页").replace(/\s+/g, "") + Math.round(line.y0 / 3);
+  return (
+    line.text
+      .replace(/[0-9０-９]+/g, "#")
+      .replace(/第[一二三四五六七八九十百]+页/g, "第#页")
+      .replace(/\s+/g, "") + Math.round(line.y0 / 3)
+  );
 }
 
 /**
@@ -73,7 +78,8 @@ function continues(above: Line, line: Line, shape: Shape, newPage: boolean): boo
   if (Math.abs(above.size - line.size) > 0.12 * Math.max(above.size, line.size)) return false;
   const newColumn = newPage || above.columnX0 !== line.columnX0 || line.y0 < above.y0;
   const heading = isHeadingLine(line, shape);
-  if (heading) return !newColumn && line.y1 - above.y1 < line.size * Math.max(2, shape.pitch * 1.3) && !startsStructure(line.text) && !endsSentence(above.text);
+  if (heading)
+    return !newColumn && line.y1 - above.y1 < line.size * Math.max(2, shape.pitch * 1.3) && !startsStructure(line.text) && !endsSentence(above.text);
   if (!newColumn && (line.y1 - above.y1) / line.size > shape.pitch * 1.4) return false;
   const indent = line.x0 - line.columnX0 > 0.8 * line.size;
   const aboveIndent = above.x0 - above.columnX0;
@@ -83,7 +89,11 @@ function continues(above: Line, line: Line, shape: Shape, newPage: boolean): boo
   if (startsStructure(line.text) && (indent || short || endsSentence(above.text))) return false;
   if (newColumn) return !indent && !short && !endsSentence(above.text);
   if (short) return false;
-  return !(indent && line.x0 - line.columnX0 > aboveIndent - 0.4 * line.size && (Math.abs(line.x0 - line.columnX0 - aboveIndent) > 0.8 * line.size || endsSentence(above.text)));
+  return !(
+    indent &&
+    line.x0 - line.columnX0 > aboveIndent - 0.4 * line.size &&
+    (Math.abs(line.x0 - line.columnX0 - aboveIndent) > 0.8 * line.size || endsSentence(above.text))
+  );
 }
 
 type Draft = { text: string; page: number; box: Box; last: Line; readonly first: Line; readonly continues: boolean };
@@ -143,16 +153,22 @@ function writeBlocks(drafts: readonly Draft[], shape: Shape, builder: DocumentBu
 
 function readMeta(source: PdfSource, title: string | null): DocumentMeta {
   const stated = source.metaText("Title");
-  const usable = stated.length > 3 && !/^(microsoft|untitled|无标题|未命名|文档|幻灯片|powerpoint)|\.(docx?|pptx?|xlsx?|wps|indd|pdf|tmp)$|^[\x20-\x7e]{0,4}\d*$/i.test(stated);
+  const usable =
+    stated.length > 3 &&
+    !/^(microsoft|untitled|无标题|未命名|文档|幻灯片|powerpoint)|\.(docx?|pptx?|xlsx?|wps|indd|pdf|tmp)$|^[\x20-\x7e]{0,4}\d*$/i.test(stated);
   const author = source.metaText("Author");
   const found = title ?? (usable ? stated : null);
-  return { ...(found === null ? {} : { title: found }), ...(author === "" ? {} : { author: author.slice(0, 200) }) };
+  return {
+    ...(found === null ? {} : { title: found }),
+    ...(author === "" || /^\(?(?:anonymous|unspecified|unknown)\)?$/i.test(author) ? {} : { author: author.slice(0, 200) }),
+  };
 }
 
 export async function parsePdf(bytes: Uint8Array, limits: ParseLimits): Promise<ParsedDocument> {
   using source = await PdfSource.open(bytes);
   if (source.pageCount === 0) throw corruptError("the PDF has no pages", "PDF 没有页面");
-  if (source.pageCount > limits.maxPages) throw tooLargeError(`${source.pageCount} pages, at most ${limits.maxPages}`, `${source.pageCount} 页，最多 ${limits.maxPages} 页`);
+  if (source.pageCount > limits.maxPages)
+    throw tooLargeError(`${source.pageCount} pages, at most ${limits.maxPages}`, `${source.pageCount} 页，最多 ${limits.maxPages} 页`);
   const builder = new DocumentBuilder(limits);
   const raw: RawPage[] = [];
   const scanned: number[] = [];
@@ -168,7 +184,11 @@ export async function parsePdf(bytes: Uint8Array, limits: ParseLimits): Promise<
   }
   if (unreadable.length === source.pageCount) throw corruptError("none of its pages can be read", "所有页面都无法读取");
   if (unreadable.length > 0) builder.warn("pages_unreadable", `Pages that cannot be read 无法读取的页: ${unreadable.slice(0, 20).join(", ")}`);
-  if (scanned.length > 0) builder.warn("needs_ocr", `${scanned.length} of ${source.pageCount} pages hold pictures of text and need OCR. ${source.pageCount} 页中有 ${scanned.length} 页是图片，需要文字识别（OCR）。`);
+  if (scanned.length > 0)
+    builder.warn(
+      "needs_ocr",
+      `${scanned.length} of ${source.pageCount} pages hold pictures of text and need OCR. ${source.pageCount} 页中有 ${scanned.length} 页是图片，需要文字识别（OCR）。`,
+    );
   const pages = dropHeadersAndFooters(raw);
   const shape = measure(pages);
   const title = writeBlocks(draftParagraphs(pages, shape), shape, builder);

@@ -84,7 +84,9 @@ export function parsePptx(zip: ZipReader, limits: ParseLimits): ParsedDocument {
     const rels = readRelations(readPart(zip, part.replace(/([^/]+)$/, "_rels/$1.rels")), part.replace(/\/[^/]+$/, ""));
     const notes = [...rels.values()].find((relation) => relation.type === "notesSlide");
     const notesXml = notes === undefined ? null : readPart(zip, notes.target);
-    if (notesXml !== null) for (const shape of readSlide(notesXml).shapes) if (!shape.ignored) for (const line of shape.lines) builder.add("paragraph", line, { page: at + 1 });
+    if (notesXml !== null)
+      for (const shape of readSlide(notesXml).shapes)
+        if (!shape.ignored) for (const line of shape.lines) builder.add("paragraph", line, { page: at + 1 });
   });
   return builder.finish(readCoreMeta(zip), parts.length);
 }

@@ -49,7 +49,11 @@ export function readCsv(text: string, extension: string): string[][] {
 }
 
 function guessSeparator(text: string): string {
-  const lines = text.slice(0, 8000).split(/\r?\n/).slice(0, 10).filter((line) => line !== "");
+  const lines = text
+    .slice(0, 8000)
+    .split(/\r?\n/)
+    .slice(0, 10)
+    .filter((line) => line !== "");
   const count = (separator: string): number => Math.min(...lines.map((line) => line.split(separator).length - 1));
   const ranked = [",", "\t", ";", "|"].map((separator) => ({ separator, n: lines.length === 0 ? 0 : count(separator) })).sort((a, b) => b.n - a.n);
   return ranked[0]?.n ? ranked[0].separator : ",";

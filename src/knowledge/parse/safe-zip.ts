@@ -119,8 +119,14 @@ export class ZipReader {
     const mode = view.getUint32(at + 38, true) >>> 16;
     const unix = view.getUint8(at + 5) === 3;
     const entry: ZipEntry = {
-      name: decodeName(nameBytes, (flags & 0x800) !== 0), size, packedSize, offset, method: view.getUint16(at + 10, true), crc: view.getUint32(at + 16, true),
-      encrypted: (flags & 1) !== 0, symlink: unix && (mode & 0xf000) === 0xa000,
+      name: decodeName(nameBytes, (flags & 0x800) !== 0),
+      size,
+      packedSize,
+      offset,
+      method: view.getUint16(at + 10, true),
+      crc: view.getUint32(at + 16, true),
+      encrypted: (flags & 1) !== 0,
+      symlink: unix && (mode & 0xf000) === 0xa000,
     };
     return { entry, next: at + 46 + nameLength + extraLength + view.getUint16(at + 32, true) };
   }
@@ -134,10 +140,14 @@ export class ZipReader {
     if (entry.encrypted) throw passwordError("ZIP");
     if (entry.size > this.#budget.bytes) throw bombError(`"${entry.name}" claims ${entry.size} bytes`, `“${entry.name}”声明大小 ${entry.size} 字节`);
     if (entry.size > this.#limits.freeUnpackedBytes && entry.size > entry.packedSize * this.#limits.maxRatio) {
-      throw bombError(`"${entry.name}" grows ${Math.round(entry.size / Math.max(1, entry.packedSize))} times`, `“${entry.name}”膨胀 ${Math.round(entry.size / Math.max(1, entry.packedSize))} 倍`);
+      throw bombError(
+        `"${entry.name}" grows ${Math.round(entry.size / Math.max(1, entry.packedSize))} times`,
+        `“${entry.name}”膨胀 ${Math.round(entry.size / Math.max(1, entry.packedSize))} 倍`,
+      );
     }
     const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
-    if (entry.offset + 30 > view.byteLength || view.getUint32(entry.offset, true) !== 0x04034b50) throw corruptError(`member "${entry.name}" is missing`, `缺少成员“${entry.name}”`);
+    if (entry.offset + 30 > view.byteLength || view.getUint32(entry.offset, true) !== 0x04034b50)
+      throw corruptError(`member "${entry.name}" is missing`, `缺少成员“${entry.name}”`);
     const start = entry.offset + 30 + view.getUint16(entry.offset + 26, true) + view.getUint16(entry.offset + 28, true);
     const packed = this.#bytes.subarray(start, start + entry.packedSize);
     if (packed.byteLength !== entry.packedSize) throw corruptError(`member "${entry.name}" is cut off`, `成员“${entry.name}”不完整`);
@@ -152,14 +162,18 @@ export class ZipReader {
     if (entry.method !== 8) {
       throw documentError(
         "unsupported_format",
-        { message: `ZIP member "${entry.name}" uses compression method ${entry.method}.`, hint: "Pack the files again as an ordinary ZIP (deflate)." },
+        {
+          message: `ZIP member "${entry.name}" uses compression method ${entry.method}.`,
+          hint: "Pack the files again as an ordinary ZIP (deflate).",
+        },
         { message: `ZIP 成员“${entry.name}”使用了压缩方法 ${entry.method}。`, hint: "请用普通 ZIP（deflate）重新打包。" },
       );
     }
     try {
       return inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.size) });
     } catch (error) {
-      if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") throw bombError(`"${entry.name}" is larger than it says`, `“${entry.name}”实际大小超过声明`);
+      if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE")
+        throw bombError(`"${entry.name}" is larger than it says`, `“${entry.name}”实际大小超过声明`);
       throw corruptError(`member "${entry.name}" does not unpack`, `成员“${entry.name}”无法解压`, error);
     }
   }

@@ -107,7 +107,8 @@ function readSheet(xml: string, shared: Shared): { rows: Row[]; merges: Merge[] 
       } else if (name === "v" || name === "t") inValue = true;
       else if (name === "mergeCell") {
         const [, from = "", fromRow, to = "", toRow] = /^([A-Z]+)(\d+):([A-Z]+)(\d+)$/.exec(a.ref ?? "") ?? [];
-        if (toRow !== undefined && merges.length < 20_000) merges.push({ fromRow: Number(fromRow), toRow: Number(toRow), fromColumn: columnOf(from), toColumn: columnOf(to) });
+        if (toRow !== undefined && merges.length < 20_000)
+          merges.push({ fromRow: Number(fromRow), toRow: Number(toRow), fromColumn: columnOf(from), toColumn: columnOf(to) });
       }
     },
     text(part) {
@@ -117,7 +118,17 @@ function readSheet(xml: string, shared: Shared): { rows: Row[]; merges: Merge[] 
       if (name === "v" || name === "t") inValue = false;
       else if (name === "c" && row !== null && value !== "" && column >= 0 && column < maxColumns) {
         while (row.cells.length < column) row.cells.push("");
-        row.cells[column] = (type === "s" ? (shared.strings[Number(value)] ?? "") : type === "b" ? (value === "1" ? "TRUE" : "FALSE") : type === "n" ? presentNumber(value, shared.kinds[style] ?? null, shared.epoch1904) : value).trim();
+        row.cells[column] = (
+          type === "s"
+            ? (shared.strings[Number(value)] ?? "")
+            : type === "b"
+              ? value === "1"
+                ? "TRUE"
+                : "FALSE"
+              : type === "n"
+                ? presentNumber(value, shared.kinds[style] ?? null, shared.epoch1904)
+                : value
+        ).trim();
       } else if (name === "row" && row !== null) {
         if (!hidden && row.cells.some((cell) => cell !== "")) rows.push(row);
         row = null;
@@ -176,10 +187,19 @@ export function parseXlsx(zip: ZipReader, limits: ParseLimits): ParsedDocument {
   readXml(workbook, {
     open(name, a) {
       if (name === "workbookPr") epoch1904 = a.date1904 === "1" || a.date1904 === "true";
-      if (name === "sheet") sheets.push({ name: a.name ?? `Sheet${sheets.length + 1}`, part: relations.get(a["r:id"] ?? "")?.target ?? `xl/worksheets/sheet${sheets.length + 1}.xml`, hidden: (a.state ?? "visible") !== "visible" });
+      if (name === "sheet")
+        sheets.push({
+          name: a.name ?? `Sheet${sheets.length + 1}`,
+          part: relations.get(a["r:id"] ?? "")?.target ?? `xl/worksheets/sheet${sheets.length + 1}.xml`,
+          hidden: (a.state ?? "visible") !== "visible",
+        });
     },
   });
-  const shared: Shared = { strings: readSharedStrings(readPart(zip, "xl/sharedStrings.xml")), kinds: readStyleKinds(readPart(zip, "xl/styles.xml")), epoch1904 };
+  const shared: Shared = {
+    strings: readSharedStrings(readPart(zip, "xl/sharedStrings.xml")),
+    kinds: readStyleKinds(readPart(zip, "xl/styles.xml")),
+    epoch1904,
+  };
   const builder = new DocumentBuilder(limits);
   sheets.forEach((sheet, at) => {
     if (sheet.hidden) return builder.warn("sheet_hidden", `Hidden sheet left out 已跳过隐藏工作表: ${sheet.name}`);
