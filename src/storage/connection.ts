@@ -13,8 +13,11 @@ export type Connection = {
   get<T>(sql: string, ...values: SqlValue[]): T | undefined;
   /** Rows changed and the last row id. */
   run(sql: string, ...values: SqlValue[]): { readonly changes: number; readonly id: number };
-  /** Nested calls become savepoints. `work` is synchronous, so nothing else can get in between. */
-  transaction<T>(work: () => T): T;
+  /**
+   * Nested calls become savepoints. `work` is synchronous, so nothing else can get in between.
+   * Not durable: survives a killed process at once, and a power cut from the next durable commit on. For what can be made again.
+   */
+  transaction<T>(work: () => T, options?: { readonly durable?: boolean }): T;
   close(): void;
 };
 
@@ -59,20 +62,27 @@ export function openConnection(file: string, options: { readonly readOnly?: bool
         const result = prepare(sql).run(...values);
         return { changes: Number(result.changes), id: Number(result.lastInsertRowid) };
       }),
-    transaction(work) {
+    transaction(work, options) {
       const name = `s${depth}`;
-      guard(() => raw.exec(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT ${name}`));
-      depth++;
+      const relaxed = depth === 0 && options?.durable === false;
+      // Cannot change inside a transaction, so it is set around it.
+      if (relaxed) raw.exec("PRAGMA synchronous = NORMAL");
       try {
-        const result = work();
-        depth--;
-        guard(() => raw.exec(depth === 0 ? "COMMIT" : `RELEASE ${name}`));
-        return result;
-      } catch (error) {
-        depth = Math.min(depth, Number(name.slice(1)));
-        // A full disk may have rolled back already; then there is nothing left to undo.
-        if (raw.isTransaction) raw.exec(depth === 0 ? "ROLLBACK" : `ROLLBACK TO ${name}; RELEASE ${name}`);
-        throw nameSqliteError(error, file);
+        guard(() => prepare(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT ${name}`).run());
+        depth++;
+        try {
+          const result = work();
+          depth--;
+          guard(() => prepare(depth === 0 ? "COMMIT" : `RELEASE ${name}`).run());
+          return result;
+        } catch (error) {
+          depth = Number(name.slice(1));
+          // A full disk may have rolled back already; then there is nothing left to undo.
+          if (raw.isTransaction) raw.exec(depth === 0 ? "ROLLBACK" : `ROLLBACK TO ${name}; RELEASE ${name}`);
+          throw nameSqliteError(error, file);
+        }
+      } finally {
+        if (relaxed) raw.exec("PRAGMA synchronous = FULL");
       }
     },
     close() {

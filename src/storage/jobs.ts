@@ -38,7 +38,12 @@ function readJob({ done, total, unit, etaSeconds, ...row }: Stored): JobRow {
 
 export type JobRepository = ReturnType<typeof createJobRepository>;
 
+/**
+ * Only `insert` and what a person asked for wait for the disk: after a power cut a job that was claimed or finished a moment ago
+ * may run once more, and all jobs can.
+ */
 export function createJobRepository(connection: Connection) {
+  const relaxed = <T>(work: () => T): T => connection.transaction(work, { durable: false });
   const find = (id: string): JobRow | undefined => {
     const row = connection.get<Stored>(`SELECT ${columns} FROM jobs WHERE id = ?`, id);
     return row === undefined ? undefined : readJob(row);
@@ -62,26 +67,26 @@ export function createJobRepository(connection: Connection) {
         now, ...kinds,
       );
       if (row === undefined) return undefined;
-      connection.run("UPDATE jobs SET state = 'running', owner = ?, heartbeat = ?, attempts = attempts + 1, updated_at = ? WHERE id = ? AND state = 'queued'", owner, now, at, row.id);
+      relaxed(() => connection.run("UPDATE jobs SET state = 'running', owner = ?, heartbeat = ?, attempts = attempts + 1, updated_at = ? WHERE id = ? AND state = 'queued'", owner, now, at, row.id));
       return find(row.id);
     },
     /** When the earliest waiting job becomes due; null: none waits. */
     nextDue: (kinds: readonly JobKind[]) =>
       connection.get<{ due: number | null }>(`SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND kind IN (${kinds.map(() => "?").join(", ")})`, ...kinds)?.due ?? null,
     progress: (id: string, progress: { readonly done: number; readonly total: number | null; readonly etaSeconds: number | null }, now: number, at: string) =>
-      connection.run("UPDATE jobs SET done = ?, total = ?, eta_seconds = ?, heartbeat = ?, updated_at = ? WHERE id = ?", progress.done, progress.total, progress.etaSeconds, now, at, id),
+      relaxed(() => connection.run("UPDATE jobs SET done = ?, total = ?, eta_seconds = ?, heartbeat = ?, updated_at = ? WHERE id = ?", progress.done, progress.total, progress.etaSeconds, now, at, id)),
     /** With the last progress, if there was any. */
     finish: (id: string, state: Exclude<JobState, "queued" | "running">, error: ErrorRecord | null, at: string, progress?: { readonly done: number; readonly total: number | null }) =>
-      connection.run(
+      relaxed(() => connection.run(
         "UPDATE jobs SET state = ?, error = ?, owner = NULL, eta_seconds = NULL, done = coalesce(?, done), total = coalesce(?, total), updated_at = ? WHERE id = ?",
         state, error === null ? null : JSON.stringify(error), progress?.done ?? null, progress?.total ?? null, at, id,
-      ),
+      )),
     /** Back into the queue: for a fault that may pass, or to make way for others. */
     requeue: (id: string, notBefore: number, error: ErrorRecord | null, at: string, attempts?: number, progress?: { readonly done: number; readonly total: number | null }) =>
-      connection.run(
+      relaxed(() => connection.run(
         "UPDATE jobs SET state = 'queued', not_before = ?, error = ?, owner = NULL, cancel = 0, attempts = coalesce(?, attempts), done = coalesce(?, done), total = coalesce(?, total), updated_at = ? WHERE id = ?",
         notBefore, error === null ? null : JSON.stringify(error), attempts ?? null, progress?.done ?? null, progress?.total ?? null, at, id,
-      ),
+      )),
     makeDue: (kind: JobKind, at: string) => connection.run("UPDATE jobs SET not_before = 0, updated_at = ? WHERE kind = ? AND state = 'queued' AND not_before > 0", at, kind),
     requestCancel: (id: string, at: string) => connection.run("UPDATE jobs SET cancel = 1, updated_at = ? WHERE id = ? AND state IN ('queued', 'running')", at, id),
     /** Whoever ran these is dead: this process holds the data folder now. */

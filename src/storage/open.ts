@@ -37,6 +37,8 @@ export type Storage = {
   readonly answers: AnswerRepository;
   readonly people: PeopleStore;
   transaction<T>(work: () => T): T;
+  /** For what can be made again after a power cut (a killed process loses nothing): no wait for the disk. */
+  transactionRelaxed<T>(work: () => T): T;
   /** Takes a removed document's words out of gaps, chats and lineage: places stay named, quotes go. */
   forgetDocument(documentId: string): void;
   /** Empties the write-ahead log, so that deleted words leave the disk. False: a reader was in the way; try later. */
@@ -97,6 +99,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     answers: createAnswerRepository(connection),
     people: createPeopleStore(connection),
     transaction: (work) => connection.transaction(work),
+    transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
     forgetDocument: (documentId) => forgetDocument(connection, documentId),
     checkpoint: () => connection.get<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)")?.busy === 0,
     checkIntegrity() {

@@ -41,7 +41,7 @@ async function run(deps: JobDeps, context: JobContext): Promise<void | { againIn
     const rows = storage.chunks.listUnembedded(kb.num, batchSize);
     if (rows.length === 0) return;
     const vectors = await embedRows(deps, model, rows, context.signal);
-    storage.transaction(() => store(deps, model.id, rows, vectors));
+    storage.transactionRelaxed(() => store(deps, model.id, rows, vectors));
     deps.pace.wasEmbedded(rows.length, deps.now() - startedAt);
     done += rows.length;
     if (done >= left) left = done + storage.chunks.countUnembedded(kb.num);

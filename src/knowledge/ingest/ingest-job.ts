@@ -15,7 +15,8 @@ const shownBytes = 200_000;
 type Target = { readonly version: VersionRow; readonly document: DocumentRow; readonly kb: KbRow };
 
 export function ingestJob(deps: JobDeps): JobHandler {
-  return { kind: "ingest", concurrency: deps.readers, run: async (context) => await (context.payload.recut === undefined ? run(deps, context) : runRecut(deps, context)) };
+  // One more than can be read at once: while one is being stored, the readers have work.
+  return { kind: "ingest", concurrency: deps.readers + 1, run: async (context) => await (context.payload.recut === undefined ? run(deps, context) : runRecut(deps, context)) };
 }
 
 async function run(deps: JobDeps, context: JobContext): Promise<void> {
@@ -26,7 +27,7 @@ async function run(deps: JobDeps, context: JobContext): Promise<void> {
   // A small file is read before anybody could see this; each commit is a trip to the disk.
   if (version.bytes > shownBytes) storage.documents.update(document.num, { state: "reading" });
   // What an attempt that was killed left behind.
-  if (storage.chunks.listSome(version.num, 1).length > 0) await inSlices(storage.transaction, () => removeSomeChunks(storage, version.num), { signal: context.signal });
+  if (storage.chunks.listSome(version.num, 1).length > 0) await inSlices(storage.transactionRelaxed, () => removeSomeChunks(storage, version.num), { signal: context.signal });
   const file = await deps.reader.read({
     filePath: storage.blobs.filePath(version.sha256),
     name: document.path,
@@ -73,7 +74,7 @@ async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, con
   const { parsed, blocksJson, chunks, words } = file;
   let next = 0;
   await inSlices(
-    storage.transaction,
+    storage.transactionRelaxed,
     () => {
       if (next % 50 === 0 && findTarget(deps, version.num) === null) return false;
       if (next === 0) storage.texts.write(version.num, parsed.text, blocksJson);

@@ -29,7 +29,7 @@ export function purgeJob({ storage }: IngestDeps): JobHandler {
       let done = 0;
       for (let old = storage.versions.listOld(1)[0]; old !== undefined; old = storage.versions.listOld(1)[0]) {
         const version = old;
-        await inSlices(storage.transaction, () => removeSomeChunks(storage, version.num), { signal: context.signal });
+        await inSlices(storage.transactionRelaxed, () => removeSomeChunks(storage, version.num), { signal: context.signal });
         storage.transaction(() => {
           storage.texts.remove(version.num);
           storage.versions.remove(version.num);

@@ -25,7 +25,7 @@ export async function runRecut(deps: IngestDeps, context: JobContext): Promise<v
     const cut = await deps.reader.cutWords([...rows.map((row) => row.text), ...titles], words);
     const titleWords = new Map(titles.map((title, i) => [title, cut[rows.length + i] ?? ""]));
     for (let from = 0; from < rows.length; from += 20) {
-      storage.transaction(() => {
+      storage.transactionRelaxed(() => {
         rows.slice(from, from + 20).forEach((row, i) => {
           const now = storage.chunks.find(row.id);
           if (now === undefined || now.text !== row.text) return;

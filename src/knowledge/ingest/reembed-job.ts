@@ -30,13 +30,13 @@ async function run(deps: IngestDeps, context: JobContext): Promise<void | { agai
     const rows = storage.chunks.listCurrent(kb.num, after, batchSize);
     if (rows.length === 0) break;
     const vectors = await embedRows(deps, model, rows, context.signal);
-    storage.transaction(() => rows.forEach((row, i) => storage.vectors.write(model.id, row.hash, vectors[i] as Float32Array)));
+    storage.transactionRelaxed(() => rows.forEach((row, i) => storage.vectors.write(model.id, row.hash, vectors[i] as Float32Array)));
     after = rows.at(-1)?.id ?? after;
     done += rows.length;
     context.progress(done, Math.max(total, done));
     if (context.shouldYield()) return { againInMs: 0 };
   }
-  storage.transaction(() => switchEmbedder(deps, kb, model.id));
+  storage.transactionRelaxed(() => switchEmbedder(deps, kb, model.id));
 }
 
 /** Chunks that came in meanwhile without a vector of the new model get theirs from an ordinary embed job. */
