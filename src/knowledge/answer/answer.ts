@@ -107,7 +107,6 @@ async function write(asked: Question, evidence: Evidence, spans: readonly Scored
   if (request.model === null || sure) return { sentences: short(spans, texts, evidence), usage: noUsage, model: null };
   try {
     const { text, usage } = await askModel(request.model, texts[0] ?? "", draft.query, {
-      ...(request.seed === undefined ? {} : { seed: request.seed }),
       ...(request.viewer.person === null ? {} : { person: request.viewer.person }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });

@@ -39,7 +39,8 @@ export function extractionMessages(sentence: string, question: string): ChatMess
 /** The model's own words for the answer; never shown, only compared with the sentence. */
 export async function askModel(
   model: LanguageModel, sentence: string, question: string,
-  options: { readonly seed?: number; readonly person?: string; readonly signal?: AbortSignal },
+  // No seed: the choice is greedy, and a seed would keep the engine from using its prefix cache.
+  options: { readonly person?: string; readonly signal?: AbortSignal },
 ): Promise<{ readonly text: string; readonly usage: Usage }> {
   let text = "";
   let usage: Usage = { promptTokens: 0, completionTokens: 0 };
