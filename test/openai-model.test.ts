@@ -1,42 +1,27 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadSettings } from "#base";
 import type { Services } from "#contracts";
-import { createModels, type Models } from "#models";
 import { createServer, type HttpServer } from "#server";
+import { testEmbedder as embedder, openTestModels, testLanguageModel as small, type TestModels, testToolModel as tooled } from "./real-models.ts";
 import { scriptedServices, silentLogger, temporaryPlatform, testSettings } from "./scripted-services.ts";
-import { testModelFolder } from "./start-box.ts";
 
 /** The official package against real models: SmolLM2 for speed, Qwen for tools, the default embedder. */
-const small = "smollm2-135m-instruct";
-const tooled = "qwen2.5-coder-0.5b-instruct";
-const embedder = "multilingual-e5-small";
-
-const folder = mkdtempSync(path.join(os.tmpdir(), "starbox-openai-model-"));
 const { platform, close } = temporaryPlatform();
-let models: Models;
+let opened: TestModels;
 let server: HttpServer;
 let openai: OpenAI;
 
 beforeAll(async () => {
-  models = createModels({ dataDir: folder, settings: { ...loadSettings({}, {}), modelFolder: testModelFolder() }, logger: silentLogger });
-  for (const id of [small, tooled, embedder]) {
-    await models.pull(id);
-    await models.waitFor(id);
-  }
-  const services: Services = { ...scriptedServices({ knowledge: { listBases: async () => [] } }), models };
+  opened = await openTestModels([small, tooled, embedder]);
+  const services: Services = { ...scriptedServices({ knowledge: { listBases: async () => [] } }), models: opened.models };
   server = createServer(services, platform, testSettings, silentLogger);
   const { key } = await platform.createKey({ personId: null, name: "operator", role: "operator" }, { name: "test" });
   openai = new OpenAI({ baseURL: `${await server.listen()}/v1`, apiKey: key, maxRetries: 0, timeout: 120_000 });
-}, 600_000);
+}, 900_000);
 afterAll(async () => {
-  await server.close();
-  await models.close();
+  await server?.close();
+  await opened?.close();
   close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const say = (content: string) => [{ role: "user" as const, content }];
@@ -66,7 +51,7 @@ test("a client that leaves frees the engine within a step", async () => {
   const stream = await openai.chat.completions.create({ model: small, messages: say("Count from 1 to 1000."), max_tokens: 2000, stream: true });
   let count = 0;
   for await (const _ of stream) if (++count === 6) stream.controller.abort();
-  await expect.poll(() => models.engines().reduce((sum, engine) => sum + engine.running + engine.waiting, 0), { timeout: 3000 }).toBe(0);
+  await expect.poll(() => opened.models.engines().reduce((sum, engine) => sum + engine.running + engine.waiting, 0), { timeout: 3000 }).toBe(0);
   expect(Date.now() - started).toBeLessThan(30_000);
 });
 

@@ -1,6 +1,16 @@
 /** @file LanguageModel and EmbeddingModel over any OpenAI-compatible server, another box included. Knows HTTP; nothing is running here. */
-import { fromErrorRecord, StarboxError, type ErrorRecord } from "#base";
-import type { ChatMessage, EmbeddingModel, FinishReason, GenerateRequest, LanguageModel, StreamPart, TokenLogprob, ToolCall, Usage } from "#contracts";
+import { type ErrorRecord, fromErrorRecord, StarboxError } from "#base";
+import type {
+  ChatMessage,
+  EmbeddingModel,
+  FinishReason,
+  GenerateRequest,
+  LanguageModel,
+  StreamPart,
+  TokenLogprob,
+  ToolCall,
+  Usage,
+} from "#contracts";
 import { parseEventStream } from "./event-stream.ts";
 
 export type UpstreamOptions = {
@@ -13,7 +23,12 @@ export type UpstreamOptions = {
 };
 
 type WireDelta = { content?: string | null; tool_calls?: { index: number; id?: string; function?: { name?: string; arguments?: string } }[] };
-type WireLogprob = { token: string; logprob: number; bytes: number[] | null; top_logprobs?: { token: string; logprob: number; bytes: number[] | null }[] };
+type WireLogprob = {
+  token: string;
+  logprob: number;
+  bytes: number[] | null;
+  top_logprobs?: { token: string; logprob: number; bytes: number[] | null }[];
+};
 type WireChunk = {
   choices?: { delta?: WireDelta; text?: string; finish_reason?: string | null; logprobs?: { content?: WireLogprob[] | null } | null }[];
   usage?: { prompt_tokens: number; completion_tokens: number; prompt_tokens_details?: { cached_tokens?: number } } | null;
@@ -28,7 +43,8 @@ export function createUpstreamLanguageModel(options: UpstreamOptions): LanguageM
     async countTokens(text) {
       // The protocol has no tokenizer; the prompt's usage of a one-token completion is the server's own count.
       let tokens = 0;
-      for await (const part of streamUpstream(options, { input: { prompt: text }, maxTokens: 1, temperature: 0 })) if (part.type === "finish") tokens = part.usage.promptTokens;
+      for await (const part of streamUpstream(options, { input: { prompt: text }, maxTokens: 1, temperature: 0 }))
+        if (part.type === "finish") tokens = part.usage.promptTokens;
       return tokens;
     },
   };
@@ -44,7 +60,12 @@ export function createUpstreamEmbeddingModel(options: UpstreamOptions & { readon
     dimensions: options.dimensions,
     maxTokens: options.maxTokens,
     async embed(texts, { signal }) {
-      const { data } = await call(texts, signal);
+      if (texts.length === 0) return [];
+      // The protocol refuses an empty text; a blank one has the same meaning and a vector.
+      const { data } = await call(
+        texts.map((text) => (text === "" ? " " : text)),
+        signal,
+      );
       if (data.length !== texts.length) throw upstreamFailed(options, `${data.length} vectors for ${texts.length} texts`);
       return data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => decodeVector(embedding));
     },
@@ -76,7 +97,11 @@ async function* streamUpstream(options: UpstreamOptions, request: GenerateReques
       if (choice === undefined) continue;
       for (const delta of choice.delta?.tool_calls ?? []) {
         const call = calls.get(delta.index) ?? { id: "", name: "", arguments: "" };
-        calls.set(delta.index, { id: delta.id ?? call.id, name: delta.function?.name ?? call.name, arguments: call.arguments + (delta.function?.arguments ?? "") });
+        calls.set(delta.index, {
+          id: delta.id ?? call.id,
+          name: delta.function?.name ?? call.name,
+          arguments: call.arguments + (delta.function?.arguments ?? ""),
+        });
       }
       const text = choice.delta?.content ?? choice.text ?? "";
       const logprobs = choice.logprobs?.content?.map(readLogprob);
@@ -98,7 +123,10 @@ function readUsage(usage: NonNullable<WireChunk["usage"]>): Usage {
 }
 
 const readLogprob = ({ token, logprob, bytes, top_logprobs = [] }: WireLogprob): TokenLogprob => ({
-  token, logprob, bytes: bytes ?? [], top: top_logprobs.map((item) => ({ token: item.token, logprob: item.logprob, bytes: item.bytes ?? [] })),
+  token,
+  logprob,
+  bytes: bytes ?? [],
+  top: top_logprobs.map((item) => ({ token: item.token, logprob: item.logprob, bytes: item.bytes ?? [] })),
 });
 
 function wireRequest(model: string, request: GenerateRequest): Record<string, unknown> {
@@ -116,14 +144,24 @@ function wireRequest(model: string, request: GenerateRequest): Record<string, un
     ...(request.stop === undefined || request.stop.length === 0 ? {} : { stop: request.stop }),
     ...(request.logprobs === undefined ? {} : chat ? { logprobs: true, top_logprobs: request.logprobs } : { logprobs: request.logprobs }),
     ...(tools === undefined || tools.length === 0 ? {} : { tools: tools.map((tool) => ({ type: "function", function: tool })) }),
-    ...(toolChoice === undefined ? {} : { tool_choice: typeof toolChoice === "string" ? toolChoice : { type: "function", function: { name: toolChoice.name } } }),
-    ...(jsonSchema === undefined ? {} : { response_format: Object.keys(jsonSchema).length === 0 ? { type: "json_object" } : { type: "json_schema", json_schema: { name: "answer", schema: jsonSchema } } }),
+    ...(toolChoice === undefined
+      ? {}
+      : { tool_choice: typeof toolChoice === "string" ? toolChoice : { type: "function", function: { name: toolChoice.name } } }),
+    ...(jsonSchema === undefined
+      ? {}
+      : {
+          response_format:
+            Object.keys(jsonSchema).length === 0
+              ? { type: "json_object" }
+              : { type: "json_schema", json_schema: { name: "answer", schema: jsonSchema } },
+        }),
   };
 }
 
 function wireMessage(message: ChatMessage): Record<string, unknown> {
   if (message.role === "tool") return { role: "tool", content: message.content, tool_call_id: message.toolCallId };
-  if (message.role !== "assistant" || message.toolCalls === undefined || message.toolCalls.length === 0) return { role: message.role, content: message.content };
+  if (message.role !== "assistant" || message.toolCalls === undefined || message.toolCalls.length === 0)
+    return { role: message.role, content: message.content };
   const wireCall = ({ id, name, arguments: text }: ToolCall) => ({ id, type: "function", function: { name, arguments: text } });
   return { role: "assistant", content: message.content === "" ? null : message.content, tool_calls: message.toolCalls.map(wireCall) };
 }
@@ -156,12 +194,17 @@ async function post(options: UpstreamOptions, path: string, body: unknown, signa
 function namedFailure(options: UpstreamOptions, error: { message?: string; code?: string | null }, response: Response | null): StarboxError {
   const message = error.message ?? `status ${response?.status}`;
   if (typeof error.code === "string") {
-    const named = fromErrorRecord({ code: error.code as ErrorRecord["code"], message });
+    const code = error.code === "context_length_exceeded" ? "context_too_long" : error.code; // OpenAI's own word for it
+    const named = fromErrorRecord({ code: code as ErrorRecord["code"], message });
     if (named.code !== "internal") return withRetry(named, response);
   }
   if (response?.status === 429) return withRetry(new StarboxError("busy", message), response);
   if (response?.status === 404) return new StarboxError("model_not_found", message);
-  if (response?.status === 401 || response?.status === 403) return new StarboxError("upstream_failed", `${options.baseUrl} refuses the key: ${message}`, { hint: "Check the upstream's API key.", zh: { message: `${options.baseUrl} 拒绝了密钥：${message}`, hint: "请检查上游的 API 密钥。" } });
+  if (response?.status === 401 || response?.status === 403)
+    return new StarboxError("upstream_failed", `${options.baseUrl} refuses the key: ${message}`, {
+      hint: "Check the upstream's API key.",
+      zh: { message: `${options.baseUrl} 拒绝了密钥：${message}`, hint: "请检查上游的 API 密钥。" },
+    });
   return upstreamFailed(options, message);
 }
 

@@ -38,11 +38,14 @@ languageModelConformance({
   isWorking: working(testLanguageModel),
   tools: false,
 });
-languageModelConformance({
-  name: `a second box, ${testToolModel}`,
-  model: language(testToolModel),
-  logprobsUnsupported: true,
-  isWorking: working(testToolModel),
-  tools: true,
-});
+/** Tools over HTTP are in the short form too: test/openai-model.test.ts. */
+if (process.env["STARBOX_TEST_LONG"] === "1") {
+  languageModelConformance({
+    name: `a second box, ${testToolModel}`,
+    model: language(testToolModel),
+    logprobsUnsupported: true,
+    isWorking: working(testToolModel),
+    tools: true,
+  });
+}
 embeddingModelConformance({ name: `a second box, ${testEmbedder}`, model: embedder, kinds: false });

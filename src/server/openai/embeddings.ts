@@ -10,7 +10,7 @@ const prefixed = /^(query|passage): ?/;
 
 export async function embed(parts: ServerParts, actor: Actor, body: z.output<typeof embeddingBody>, signal: AbortSignal) {
   const texts = typeof body.input === "string" ? [body.input] : body.input;
-  const empty = texts.findIndex((text) => text.trim() === "");
+  const empty = texts.indexOf("");
   if (empty >= 0) throw badParameter("input", `input[${empty}] is empty.`);
   const model = await parts.services.models.embeddingModel(body.model);
   if (body.dimensions !== null && body.dimensions !== undefined && body.dimensions !== model.dimensions) {
