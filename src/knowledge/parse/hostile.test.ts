@@ -172,6 +172,8 @@ test.each([
   ["m.html", "<".repeat(100_000)],
   ["n.eml", `From: a\nTo: b\nSubject: ${" ".repeat(50_000)}x\n\nbody`],
   ["o.txt", `${"1900年1月1日".repeat(20_000)}`],
+  ["q.md", "一行没有句号的文字\n".repeat(60_000)],
+  ["r.txt", "一行没有句号的文字而且长度足够被认为是手工换行的一行文字\n".repeat(30_000)],
   ["p.txt", "(".repeat(100_000) + "。".repeat(1000)],
 ])("%s takes no longer because it was written to", async (name, text) => {
   const from = performance.now();

@@ -4,7 +4,7 @@ import { DocumentBuilder } from "./builder.ts";
 import { plainFromHtml } from "./html.ts";
 import type { ParseLimits } from "./limits.ts";
 import { isHeaderRow, presentRow } from "./table.ts";
-import { endsSentence, joinLines, startsStructure } from "./text-shape.ts";
+import { displayWidth, endsSentence, Paragraph, startsStructure } from "./text-shape.ts";
 
 const marked = /[*_`[\]!<&~\\]/;
 
@@ -43,7 +43,7 @@ class MarkdownReader {
   readonly #lines: readonly string[];
   readonly #builder: DocumentBuilder;
   readonly meta: { title?: string; author?: string; date?: string } = {};
-  #paragraph = "";
+  readonly #paragraph = new Paragraph();
   #list = false;
 
   constructor(text: string, limits: ParseLimits) {
@@ -59,9 +59,8 @@ class MarkdownReader {
   }
 
   #flush(): void {
-    if (this.#paragraph === "") return;
-    this.#builder.add(this.#list ? "list" : "paragraph", stripInline(this.#paragraph));
-    this.#paragraph = "";
+    if (this.#paragraph.empty) return;
+    this.#builder.add(this.#list ? "list" : "paragraph", stripInline(this.#paragraph.take()));
     this.#list = false;
   }
 
@@ -94,10 +93,9 @@ class MarkdownReader {
     if (marks !== undefined) return this.#heading(trimmed.slice(marks.length), marks.length, at);
     if (/^\s{0,3}(```|~~~)/.test(line)) return this.#code(at);
     if (trimmed.startsWith("<")) return this.#html(trimmed, at);
-    if (this.#paragraph !== "" && !this.#list && /^(=+|-{2,})$/.test(trimmed)) {
+    if (!this.#paragraph.empty && !this.#list && /^(=+|-{2,})$/.test(trimmed)) {
       const level = trimmed.startsWith("=") ? 1 : 2;
-      this.#builder.add("heading", stripInline(this.#paragraph), { level });
-      this.#paragraph = "";
+      this.#builder.add("heading", stripInline(this.#paragraph.take()), { level });
       return at + 1;
     }
     if (/^([-*_])(\s*\1){2,}$/.test(trimmed)) {
@@ -123,13 +121,16 @@ class MarkdownReader {
   #prose(line: string, at: number): number {
     const text = line.replace(/^(?:\s*>)+\s?/, "").trim();
     const item = /^([-*+]|\d{1,9}[.)])\s+/.exec(text);
-    if (item !== null || (this.#paragraph !== "" && startsStructure(text))) this.#flush();
+    const above = this.#paragraph.last;
+    // A very long line, or a long one that ends its sentence, was not broken by hand: the next one is a paragraph of its own.
+    const width = above.length > 60 ? displayWidth(above.slice(0, 300)) : 0;
+    const closed = width > 240 || (width > 120 && endsSentence(above));
+    if (item !== null || closed || (!this.#paragraph.empty && startsStructure(text))) this.#flush();
     if (item !== null) {
       this.#list = true;
-      this.#paragraph = /^\d/.test(text) ? text : `• ${text.slice(item[0].length)}`;
-    } else if (this.#paragraph === "") this.#paragraph = text;
-    else if (endsSentence(this.#paragraph)) this.#paragraph += `\n${text}`;
-    else this.#paragraph = joinLines(this.#paragraph, text);
+      this.#paragraph.add(/^\d/.test(text) ? text : `• ${text.slice(item[0].length)}`);
+    } else if (this.#paragraph.empty || endsSentence(this.#paragraph.last)) this.#paragraph.add(text);
+    else this.#paragraph.join(text);
     return at + 1;
   }
 

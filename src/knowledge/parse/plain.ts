@@ -2,7 +2,7 @@
 import type { ParsedDocument } from "#contracts";
 import { DocumentBuilder } from "./builder.ts";
 import type { ParseLimits } from "./limits.ts";
-import { displayWidth, endsSentence, joinLines, numerals, startsStructure } from "./text-shape.ts";
+import { displayWidth, endsSentence, numerals, Paragraph, startsStructure } from "./text-shape.ts";
 
 const headingLine = new RegExp(`^\\s*(第[${numerals}]{1,5}(編|编|分编|章|节|節|部分|篇|卷|回))(?:[\\s　].{0,40}|.{0,30})$`);
 
@@ -32,11 +32,10 @@ export function parsePlain(text: string, limits: ParseLimits): ParsedDocument {
   const builder = new DocumentBuilder(limits);
   const lines = text.replace(/\r\n?|\f|\u2028|\u2029/g, "\n").split("\n");
   const wrap = wrapWidth(lines);
-  let paragraph = "";
+  const paragraph = new Paragraph();
   let lastWidth = 0;
   const flush = (): void => {
-    builder.add("paragraph", paragraph);
-    paragraph = "";
+    builder.add("paragraph", paragraph.take());
   };
   for (const line of lines) {
     const trimmed = line.trim();
@@ -50,11 +49,11 @@ export function parsePlain(text: string, limits: ParseLimits): ParsedDocument {
       builder.add("heading", trimmed, { level: chapterLevel(heading[1] ?? "") });
       continue;
     }
-    const goesOn = wrap > 0 && paragraph !== "" && lastWidth >= wrap - 8 && !/^(\s{2,}|　)/.test(line) && !startsStructure(trimmed);
-    if (goesOn) paragraph = joinLines(paragraph, trimmed);
+    const goesOn = wrap > 0 && !paragraph.empty && lastWidth >= wrap - 8 && !/^(\s{2,}|　)/.test(line) && !startsStructure(trimmed);
+    if (goesOn) paragraph.join(trimmed);
     else {
       flush();
-      paragraph = trimmed;
+      paragraph.add(trimmed);
     }
     lastWidth = displayWidth(line.trimEnd());
   }

@@ -18,7 +18,7 @@ export function startsStructure(line: string): boolean {
 }
 
 export function endsSentence(line: string): boolean {
-  return /[。！？!?；;：:.…][”’"'）)】」』\]]*\s*$/.test(line);
+  return /[。！？!?；;：:.…][”’"'）)】」』\]]*\s*$/.test(line.slice(-24)); // the end only: paragraphs grow long
 }
 
 /** What belongs between two lines of one paragraph: nothing in Chinese, a space in English; a hyphen at the break goes. */
@@ -26,8 +26,39 @@ export function joinLines(above: string, below: string): string {
   const last = above.at(-1) ?? "";
   const first = below[0] ?? "";
   if (last === "" || first === "") return above + below;
-  if (last === "-" && /[a-z]-$/.test(above) && /[a-z]/.test(first)) return above.slice(0, -1) + below;
+  if (last === "-" && /[a-z]-$/.test(above.slice(-2)) && /[a-z]/.test(first)) return above.slice(0, -1) + below;
   return isCjk(last) || isCjk(first) || last === " " || last === "_" ? above + below : `${above} ${below}`;
+}
+
+/** A paragraph put together line by line; growing one string would be quadratic, because looking at its end flattens it. */
+export class Paragraph {
+  readonly #parts: string[] = [];
+  /** The line that was added last. */
+  last = "";
+
+  get empty(): boolean {
+    return this.#parts.length === 0;
+  }
+
+  /** On a line of its own. */
+  add(line: string): void {
+    if (!this.empty) this.#parts.push("\n");
+    this.#parts.push(line);
+    this.last = line;
+  }
+
+  /** As the continuation of the line above. */
+  join(line: string): void {
+    const tail = this.#parts.pop() ?? "";
+    const from = Math.max(0, tail.length - 2);
+    this.#parts.push(tail.slice(0, from), joinLines(tail.slice(from), line));
+    this.last = line;
+  }
+
+  take(): string {
+    this.last = "";
+    return this.#parts.splice(0).join("");
+  }
 }
 
 /** Columns a terminal would need: Chinese characters count two. */
