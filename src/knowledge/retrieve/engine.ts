@@ -7,7 +7,7 @@ import type { HitRow, IndexReader, ScopeVersion } from "./reader.ts";
 import { boundWords, type QueryWord, weighWords } from "./words.ts";
 
 /** Candidates each list brings into the exact scoring. */
-const listLimit = 150;
+const listLimit = 100;
 /** Documents with at least this many chunks have a direction of their own among the vectors. */
 const groupChunks = 8;
 /** Per e-fold of works that cite it: what a base refers to most is what people mean. Measured; 0 for a base without citations. */

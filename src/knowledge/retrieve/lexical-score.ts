@@ -28,28 +28,24 @@ export function sampleBase(candidates: readonly Candidate[]): BaseSample {
 export type LexicalScorer = { readonly score: (candidate: Candidate) => number; /** The largest score a text could get: says how much of the question was matched. */ readonly best: number };
 
 export function createLexicalScorer(query: string, words: readonly QueryWord[], sample: BaseSample): LexicalScorer {
-  const wanted = new Map(words.map((word, at) => [word.word, at]));
+  const counter = createWordCounter(words.map((word) => word.word));
   const weights = words.map((word) => word.weight * word.idf);
-  const pairs = new Map<number, number>();
-  const pairWeights: number[] = [];
-  for (const pair of eachPair(query)) {
-    if (pairs.has(pair)) continue;
+  const pairs = createPairCounter(new Set(eachPair(query)));
+  const pairWeights = pairs.pairs.map((pair) => {
     const df = sample.pairs.get(pair) ?? 0;
-    pairs.set(pair, pairWeights.length);
-    pairWeights.push(pairWeight * Math.log(1 + (sample.chunks - df + 0.5) / (df + 0.5)));
-  }
+    return pairWeight * Math.log(1 + (sample.chunks - df + 0.5) / (df + 0.5));
+  });
   const best = (k1 + 1) * ([...weights, ...pairWeights].reduce((sum, weight) => sum + weight, 0) || 1);
+  const counts = new Uint16Array(Math.max(weights.length, pairWeights.length));
   return {
     best,
     score(candidate) {
-      const body = countWords(candidate.body, wanted, weights.length);
-      const context = countWords(candidate.context, wanted, weights.length);
-      const unitCounts = countPairs(candidate.text, pairs, pairWeights.length);
-      return (
-        bm25(body.counts, weights, body.length / sample.meanWords) +
-        contextWeight * bm25(context.counts, weights, 1) +
-        bm25(unitCounts, pairWeights, candidate.text.length / sample.meanUnits)
-      );
+      const length = counter(candidate.body, counts);
+      let score = bm25(counts, weights, length / sample.meanWords);
+      counter(candidate.context, counts);
+      score += contextWeight * bm25(counts, weights, 1);
+      pairs.count(candidate.text, counts);
+      return score + bm25(counts, pairWeights, candidate.text.length / sample.meanUnits);
     },
   };
 }
@@ -57,40 +53,78 @@ export function createLexicalScorer(query: string, words: readonly QueryWord[], 
 function bm25(counts: Uint16Array, weights: readonly number[], relativeLength: number): number {
   const damping = k1 * (1 - b + b * relativeLength);
   let sum = 0;
-  for (let i = 0; i < counts.length; i++) {
+  for (let i = 0; i < weights.length; i++) {
     const count = counts[i] as number;
     if (count > 0) sum += ((weights[i] as number) * count * (k1 + 1)) / (count + damping);
   }
   return sum;
 }
 
-function countWords(text: string, wanted: ReadonlyMap<string, number>, size: number): { readonly counts: Uint16Array; readonly length: number } {
-  const counts = new Uint16Array(size);
-  let length = 0;
-  for (let start = 0; start < text.length; length++) {
-    let end = text.indexOf(" ", start);
-    if (end < 0) end = text.length;
-    const at = wanted.get(text.slice(start, end));
-    if (at !== undefined) counts[at] = (counts[at] as number) + 1;
-    start = end + 1;
-  }
-  return { counts, length };
+const tableSize = 4096;
+
+/** Counts wanted words in a text of words separated by blanks; returns how many words it has. Hashes while it reads: no string is cut. */
+function createWordCounter(words: readonly string[]): (text: string, counts: Uint16Array) => number {
+  const slots = new Int16Array(tableSize).fill(-1);
+  words.forEach((word, at) => {
+    let hash = 0;
+    for (let i = 0; i < word.length; i++) hash = (Math.imul(hash, 31) + word.charCodeAt(i)) | 0;
+    let slot = hash & (tableSize - 1);
+    while (slots[slot] !== -1) slot = (slot + 1) & (tableSize - 1);
+    slots[slot] = at;
+  });
+  return (text, counts) => {
+    counts.fill(0);
+    let length = 0;
+    for (let start = 0, hash = 0, i = 0; i <= text.length; i++) {
+      const unit = i === text.length ? 32 : text.charCodeAt(i);
+      if (unit !== 32) {
+        hash = (Math.imul(hash, 31) + unit) | 0;
+        continue;
+      }
+      if (i > start) {
+        length++;
+        for (let slot = hash & (tableSize - 1); slots[slot] !== -1; slot = (slot + 1) & (tableSize - 1)) {
+          const at = slots[slot] as number;
+          const word = words[at] as string;
+          if (word.length !== i - start || !text.startsWith(word, start)) continue;
+          counts[at] = (counts[at] as number) + 1;
+          break;
+        }
+      }
+      start = i + 1;
+      hash = 0;
+    }
+    return length;
+  };
+}
+
+type PairCounter = { readonly pairs: readonly number[]; readonly count: (text: string, counts: Uint16Array) => void };
+
+function createPairCounter(wanted: ReadonlySet<number>): PairCounter {
+  const pairs = [...wanted];
+  const at = new Map(pairs.map((pair, i) => [pair, i]));
+  const maybe = new Uint8Array(65536); // most pairs of a text are not wanted: one look says so
+  for (const pair of pairs) maybe[(pair ^ (pair / 65536)) & 0xffff] = 1;
+  return {
+    pairs,
+    count(text, counts) {
+      counts.fill(0);
+      const units = simplifyUnits(text);
+      for (let i = 1; i < units.length; i++) {
+        const first = units[i - 1] as number;
+        const second = units[i] as number;
+        if (maybe[first ^ second] !== 1) continue;
+        const slot = at.get(first * 65536 + second);
+        if (slot !== undefined) counts[slot] = (counts[slot] as number) + 1;
+      }
+    },
+  };
 }
 
 function countBlanks(text: string): number {
   let count = text === "" ? 0 : 1;
   for (let at = text.indexOf(" "); at >= 0; at = text.indexOf(" ", at + 1)) count++;
   return count;
-}
-
-function countPairs(text: string, pairs: ReadonlyMap<number, number>, size: number): Uint16Array {
-  const counts = new Uint16Array(size);
-  if (size === 0) return counts;
-  for (const pair of eachPair(text)) {
-    const at = pairs.get(pair);
-    if (at !== undefined) counts[at] = (counts[at] as number) + 1;
-  }
-  return counts;
 }
 
 /** Neighbouring ideographs, Simplified, as one number each: names and words that no dictionary knows meet here. */

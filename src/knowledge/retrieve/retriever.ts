@@ -121,6 +121,7 @@ class RetrievalThread {
     const worker = this.#ensure();
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(`${message.type} ${message.id}`, { resolve, reject });
+      worker.ref();
       worker.postMessage(message);
     });
   }
@@ -128,6 +129,7 @@ class RetrievalThread {
   drop(id: number): void {
     for (const type of ["words", "rank"]) this.#waiting.delete(`${type} ${id}`);
     this.#worker?.postMessage({ type: "drop", id } satisfies ToThread);
+    this.#letGo();
   }
 
   async close(): Promise<void> {
@@ -136,6 +138,7 @@ class RetrievalThread {
     this.#worker = undefined;
     if (worker === undefined) return;
     const gone = new Promise<void>((resolve) => void worker.once("exit", () => resolve()));
+    worker.ref(); // or a program with nothing else to do would end before its thread
     worker.postMessage({ type: "close" } satisfies ToThread);
     await gone;
   }
@@ -168,6 +171,12 @@ class RetrievalThread {
       if (message.type === "failed") waiting.reject(fromErrorRecord(message.error));
       else waiting.resolve(message.done as never);
     }
+    this.#letGo();
+  }
+
+  /** An idle thread keeps no program alive. */
+  #letGo(): void {
+    if (this.#waiting.size === 0) this.#worker?.unref();
   }
 
   #fail(worker: Worker, error: unknown): void {
