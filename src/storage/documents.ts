@@ -100,6 +100,7 @@ export function createDocumentRepository(connection: Connection) {
     /** Other editions of the same work, newest first. */
     editions: (kb: number, work: string) =>
       connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND work = ? ORDER BY date DESC, num DESC`, kb, work).map(readDocument),
+    listIds: (kb: number) => connection.all<{ id: string }>("SELECT id FROM documents WHERE kb = ?", kb).map((row) => row.id),
     /** Neither readable nor set aside: somebody still has to read them. */
     listUnread: (kb: number) => connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND state IN ('waiting', 'reading') ORDER BY num`, kb).map(readDocument),
     /** In order of path, from behind `after`. */

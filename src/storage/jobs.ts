@@ -108,6 +108,8 @@ export function createJobRepository(connection: Connection) {
       ) as { running: number; queued: number; failed: number },
     /** Lines about something that was removed. */
     forget: (kbId: string, subject: string) => connection.run("DELETE FROM jobs WHERE kb_id = ? AND subject = ? AND state <> 'running'", kbId, subject),
+    /** All lines of a base that was removed; those still running end by themselves. */
+    forgetBase: (kbId: string) => connection.run("DELETE FROM jobs WHERE kb_id = ? AND state <> 'running'", kbId),
     /** Finished jobs are kept for people to look at, not for ever. */
     removeFinished: (before: string) => connection.run("DELETE FROM jobs WHERE state IN ('done', 'cancelled') AND updated_at < ?", before).changes,
   };

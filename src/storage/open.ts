@@ -11,7 +11,7 @@ import { createChunkIndex } from "./index-write.ts";
 import { createJobRepository, type JobRepository } from "./jobs.ts";
 import { createCuratedRepository, createGapRepository, createKbRepository, type CuratedRepository, type GapRepository, type KbRepository } from "./kbs.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
-import { forgetDocument } from "./forget.ts";
+import { forgetDocuments } from "./forget.ts";
 import { migrate } from "./migrate.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
 
@@ -39,8 +39,8 @@ export type Storage = {
   transaction<T>(work: () => T): T;
   /** For what can be made again after a power cut (a killed process loses nothing): no wait for the disk. */
   transactionRelaxed<T>(work: () => T): T;
-  /** Takes a removed document's words out of gaps, chats and lineage: places stay named, quotes go. */
-  forgetDocument(documentId: string): void;
+  /** Takes removed documents' words out of gaps, chats and lineage: places stay named, quotes go. */
+  forgetDocuments(documentIds: readonly string[]): void;
   /** Empties the write-ahead log, so that deleted words leave the disk. False: a reader was in the way; try later. */
   checkpoint(): boolean;
   /** "ok", or what SQLite found wrong. */
@@ -100,7 +100,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     people: createPeopleStore(connection),
     transaction: (work) => connection.transaction(work),
     transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
-    forgetDocument: (documentId) => forgetDocument(connection, documentId),
+    forgetDocuments: (documentIds) => forgetDocuments(connection, documentIds),
     checkpoint: () => connection.get<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)")?.busy === 0,
     checkIntegrity() {
       const rows = connection.all<{ integrity_check: string }>("PRAGMA integrity_check(20)").map((row) => row.integrity_check);

@@ -7,7 +7,7 @@ import type { IngestDeps } from "./deps.ts";
 import { embedJob, enqueueEmbedding } from "./embed-job.ts";
 import { ingestJob, relinkEditions } from "./ingest-job.ts";
 import { createPace } from "./pace.ts";
-import { enqueuePurge, purgeJob } from "./purge-job.ts";
+import { enqueuePurge, purgeFor, purgeJob } from "./purge-job.ts";
 import { enqueueRecut } from "./recut-job.ts";
 import { enqueueReembedding, reembedJob } from "./reembed-job.ts";
 
@@ -21,8 +21,9 @@ export type Ingest = {
   /** Registers the jobs and takes up what a stopped box left. Call before `jobs.start()`. */
   resume(): Promise<void>;
   addFile(kb: KbRow, file: NewFile): Promise<AddedFile>;
-  removeDocument(document: DocumentRow): void;
-  removeBase(kb: KbRow): void;
+  /** Resolves when nothing of it is on the disk any more; a very large rest goes on as a job. */
+  removeDocument(document: DocumentRow): Promise<void>;
+  removeBase(kb: KbRow): Promise<void>;
   retryDocument(kb: KbRow, document: DocumentRow): void;
   /** After a person changed a document's title or date. */
   relink(document: DocumentRow, before: string | null): void;
@@ -37,6 +38,8 @@ export type Ingest = {
   etaSeconds(kb: KbRow): number | null;
   close(): Promise<void>;
 };
+
+const purgeWaitMs = 60_000;
 
 export function createIngest(deps: IngestDeps): Ingest {
   const { storage, jobs } = deps;
@@ -57,19 +60,23 @@ export function createIngest(deps: IngestDeps): Ingest {
       });
     },
     addFile: async (kb, file) => await addFile(deps, kb, file),
-    removeDocument(document) {
+    async removeDocument(document) {
       storage.transaction(() => {
-        forget(deps, document);
+        storage.forgetDocuments(forget(deps, document));
         storage.documents.remove(document.num);
         if (document.work !== null) relinkEditions(deps, document.kb, document.work);
         enqueuePurge(deps);
       });
+      await purgeFor(deps, purgeWaitMs);
     },
-    removeBase(kb) {
+    async removeBase(kb) {
       storage.transaction(() => {
+        storage.forgetDocuments(storage.documents.listIds(kb.num));
+        storage.jobs.forgetBase(kb.id);
         storage.kbs.remove(kb.num);
         enqueuePurge(deps);
       });
+      await purgeFor(deps, purgeWaitMs);
     },
     retryDocument(kb, document) {
       storage.transaction(() => requeue(deps, kb, document));
@@ -99,13 +106,12 @@ export function createIngest(deps: IngestDeps): Ingest {
   };
 }
 
-/** What other rows say about a document and its members: quotes, the lines of finished jobs. */
-function forget(deps: IngestDeps, document: DocumentRow): void {
+/** The document and its members: the lines of their jobs go. Returns their ids. */
+function forget(deps: IngestDeps, document: DocumentRow): readonly string[] {
   const { storage } = deps;
-  for (const member of storage.documents.children(document.num)) forget(deps, member);
-  storage.forgetDocument(document.id);
   const kb = storage.kbs.findByNum(document.kb);
   if (kb !== undefined) storage.jobs.forget(kb.id, document.path);
+  return [document.id, ...storage.documents.children(document.num).flatMap((member) => forget(deps, member))];
 }
 
 /** The newest version goes back to being read, unless its job is there already. */

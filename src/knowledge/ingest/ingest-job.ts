@@ -76,7 +76,6 @@ async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, con
   await inSlices(
     storage.transactionRelaxed,
     () => {
-      if (next % 50 === 0 && findTarget(deps, version.num) === null) return false;
       if (next === 0) storage.texts.write(version.num, parsed.text, blocksJson);
       const chunk = chunks[next];
       if (chunk === undefined) {
@@ -97,7 +96,7 @@ async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, con
       next++;
       return true;
     },
-    { signal: context.signal, afterSlice: () => context.progress(next, chunks.length) },
+    { signal: context.signal, beforeSlice: () => findTarget(deps, version.num) !== null, afterSlice: () => context.progress(next, chunks.length) },
   );
 }
 

@@ -125,9 +125,8 @@ test("a removed document leaves no word, no vector and no byte", async () => {
   await settled(["ingest", "purge", "embed"]);
   expect(filesWith("紫罗兰").length).toBeGreaterThan(0);
   const secret = storage.documents.findByPath(kb.num, "secret.md");
-  ingest.removeDocument(secret as NonNullable<typeof secret>);
+  await ingest.removeDocument(secret as NonNullable<typeof secret>);
   expect(find("紫罗兰")).toEqual([]);
-  await settled();
   expect(filesWith("紫罗兰")).toEqual([]);
   expect(filesWith("独角兽")).toEqual([]);
   expect(filesWith("secret.md")).toEqual([]);
@@ -147,7 +146,7 @@ test("members of a ZIP are documents of their own; those missing from the next v
   expect(documents().map((row) => row.path)).toEqual(["box.zip", "box.zip/inner/a.md"]);
   expect(find("白鹭")).toEqual([]);
   const container = storage.documents.findByPath(kb.num, "box.zip");
-  ingest.removeDocument(container as NonNullable<typeof container>);
+  await ingest.removeDocument(container as NonNullable<typeof container>);
   await settled();
   expect(documents()).toEqual([]);
   expect(filesWith("孔雀")).toEqual([]);
@@ -190,7 +189,7 @@ test("editions: the newest that is not in the future is in force", async () => {
     ["日报(2023-05-01)附.md", "2023-05-01", null],
   ]);
   const inForce = storage.documents.findByPath(kb.num, "差旅费管理办法(2023-05-01).md");
-  ingest.removeDocument(inForce as NonNullable<typeof inForce>);
+  await ingest.removeDocument(inForce as NonNullable<typeof inForce>);
   expect(storage.documents.findByPath(kb.num, "差旅费管理办法(2019-01-01).md")?.edition).toBe("in-force");
 });
 

@@ -1,12 +1,13 @@
 /** @file The job that takes removed and overtaken versions apart: words, vectors, text, bytes. Then nothing of them is on the disk. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JobHandler } from "#contracts";
-import type { Storage } from "#storage";
+import type { Storage, VersionRow } from "#storage";
 import type { IngestDeps } from "./deps.ts";
 import { inSlices } from "./slices.ts";
 
 /** In the transaction that made a version old. */
 export function enqueuePurge({ jobs }: Pick<IngestDeps, "jobs">): void {
-  jobs.add({ kind: "purge", subject: "removed text", kbId: null, key: "purge", payload: {}, unit: "versions" });
+  jobs.add({ kind: "purge", subject: "removed text", kbId: null, key: "purge", payload: {}, unit: "versions", delayMs: 500 });
 }
 
 const chunksAtOnce = 20;
@@ -21,6 +22,27 @@ export function removeSomeChunks(storage: Storage, version: number): boolean {
   return true;
 }
 
+async function purgeVersion(storage: Storage, version: VersionRow, signal: AbortSignal): Promise<void> {
+  await inSlices(storage.transactionRelaxed, () => removeSomeChunks(storage, version.num), { signal });
+  storage.transaction(() => {
+    storage.texts.remove(version.num);
+    storage.versions.remove(version.num);
+  });
+  await storage.blobs.remove(version.sha256, storage.versions.isBlobUsed);
+}
+
+/** What a person removed is taken apart while they wait, as long as that is short; the job takes the rest. Both may run: each step looks anew. */
+export async function purgeFor({ storage, now }: IngestDeps, maxMs: number): Promise<void> {
+  const end = now() + maxMs;
+  const signal = AbortSignal.timeout(maxMs);
+  try {
+    for (let old = storage.versions.listOld(1)[0]; old !== undefined && now() < end; old = storage.versions.listOld(1)[0]) await purgeVersion(storage, old, signal);
+    for (let i = 0; i < 20 && !storage.checkpoint(); i++) await sleep(100);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
 export function purgeJob({ storage }: IngestDeps): JobHandler {
   return {
     kind: "purge",
@@ -28,13 +50,7 @@ export function purgeJob({ storage }: IngestDeps): JobHandler {
     async run(context) {
       let done = 0;
       for (let old = storage.versions.listOld(1)[0]; old !== undefined; old = storage.versions.listOld(1)[0]) {
-        const version = old;
-        await inSlices(storage.transactionRelaxed, () => removeSomeChunks(storage, version.num), { signal: context.signal });
-        storage.transaction(() => {
-          storage.texts.remove(version.num);
-          storage.versions.remove(version.num);
-        });
-        await storage.blobs.remove(version.sha256, storage.versions.isBlobUsed);
+        await purgeVersion(storage, old, context.signal);
         context.progress(++done, null);
         if (context.shouldYield()) return { againInMs: 0 };
       }

@@ -44,7 +44,7 @@ export function createBases(deps: KnowledgeDeps): Part {
       return present(lookup.base(kb.id));
     },
     async removeBase(_actor, kbId) {
-      ingest.removeBase(lookup.base(kbId));
+      await ingest.removeBase(lookup.base(kbId));
     },
     readDictionary: async (_actor, kbId) => storage.kbs.readDictionary(lookup.base(kbId).num),
     async writeDictionary(_actor, kbId, dictionary) {

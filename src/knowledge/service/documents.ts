@@ -44,7 +44,7 @@ export function createDocuments(deps: KnowledgeDeps): Part {
       return present(lookup.document(documentId));
     },
     async removeDocument(_actor, documentId) {
-      ingest.removeDocument(lookup.document(documentId));
+      await ingest.removeDocument(lookup.document(documentId));
     },
     async retryDocument(_actor, documentId) {
       const row = lookup.document(documentId);
