@@ -1,15 +1,61 @@
-/** @file `starbox bench NAME`: gives each measurement the real box it measures. What is measured lies in `bench`. */
-import type { BenchOptions, BenchRow } from "#cli";
-import { readMachine } from "./machine.ts";
+/** @file `starbox bench NAME`: gives each measurement the real box it measures. What is measured lies in `bench`; loaded when asked for. */
+import path from "node:path";
+import { StarboxError, type Settings } from "#base";
+import type { BenchOptions } from "#cli";
+import type { BenchRow } from "#contracts";
+import { boxProcesses, readMachine } from "./machine.ts";
+import { type Box, openBox } from "./open-box.ts";
 import { readCommit } from "./system-service.ts";
 
-export const benchNames = ["retrieve", "ingest", "answer", "idle"] as const;
+type Measured = Omit<BenchRow, "name" | "machine" | "commit">;
+type Bench = (options: BenchOptions) => AsyncGenerator<Measured>;
 
-/** Loaded when asked for: a box that serves needs none of it. */
+const dataOf = (settings: Settings): string => (settings.benchData === "" ? path.join(import.meta.dirname, "../../../shared/data") : path.resolve(settings.benchData));
+
+/** A box of its own below the data folder: what is read and embedded once is kept for the next run. */
+async function* onBox(options: BenchOptions, name: string, models: readonly ("language" | "embedding")[], measure: (box: Box) => AsyncGenerator<Measured>): AsyncGenerator<Measured> {
+  const box = openBox({ ...options.settings, data: path.join(options.settings.data, "bench", name), modelFolder: options.settings.modelFolder }, { serving: false });
+  try {
+    await box.start();
+    await box.chooseDefaults(options.signal);
+    for (const kind of models) {
+      const id = box.services.models.defaults()[kind];
+      if (id === null) throw new StarboxError("model_not_ready", `This measurement needs a ${kind} model; it is switched off.`, { hint: "Unset STARBOX_MODEL / STARBOX_EMBEDDER." });
+      await box.services.models.pull(id);
+      await box.services.models.waitFor(id, options.signal);
+    }
+    yield* measure(box);
+  } finally {
+    await box.close();
+  }
+}
+
+const benches: Readonly<Record<string, Bench>> = {
+  async *retrieve(options) {
+    const { measureRetrieve } = await import("#bench");
+    yield* onBox(options, "kept", ["embedding"], ({ services }) => measureRetrieve({ services, data: dataOf(options.settings), long: options.long, signal: options.signal, note: (text) => options.note(text, text) }));
+  },
+  async *answer(options) {
+    const { measureAnswer } = await import("#bench");
+    yield* onBox(options, "kept", ["embedding", "language"], ({ services }) => measureAnswer({ services, data: dataOf(options.settings), long: options.long, signal: options.signal, note: (text) => options.note(text, text) }));
+  },
+  async *idle(options) {
+    const { measureIdle } = await import("#bench");
+    const mainPath = path.join(import.meta.dirname, "main.ts");
+    const treeBytes = (pid: number): number => boxProcesses(pid).reduce((sum, process) => sum + process.residentBytes, 0);
+    const { megabytes, readySeconds } = await measureIdle({ mainPath, treeBytes, signal: options.signal });
+    const same = (value: number) => ({ min: value, median: value, max: value });
+    yield { case: "memory of all processes 60 s after ready, no model", unit: "MB", starbox: same(Math.round(megabytes * 10) / 10) };
+    yield { case: "start until ready, no model", unit: "s", starbox: same(Math.round(readySeconds * 100) / 100) };
+  },
+};
+
+export const benchNames = Object.keys(benches);
+
 export async function* runBench(name: string, options: BenchOptions): AsyncGenerator<BenchRow> {
+  const bench = benches[name];
+  if (bench === undefined) throw new StarboxError("usage", `No measurement "${name}".`, { hint: `There are: ${benchNames.join(", ")}.` });
   const { cpu, cores, memoryBytes } = readMachine();
-  const about = { machine: `${cores} × ${cpu}, ${Math.round(memoryBytes / 2 ** 30)} GiB, Node ${process.versions.node}`, commit: readCommit() ?? "unknown" };
-  void name;
-  void options;
-  void about;
+  const machine = `${cores} × ${cpu}, ${Math.round(memoryBytes / 2 ** 30)} GiB, Node ${process.versions.node}`;
+  for await (const row of bench(options)) yield { name, ...row, machine, commit: readCommit() ?? "unknown" };
 }

@@ -10,6 +10,7 @@ const parts: CliParts = {
     const { openBox } = await import("./open-box.ts");
     const box = openBox(settings, { serving: false });
     await box.start();
+    await box.chooseDefaults(AbortSignal.timeout(10_000));
     return { services: box.services, close: () => box.close() };
   },
   serve: async (settings, options) => await (await import("./serve.ts")).serve(settings, options),

