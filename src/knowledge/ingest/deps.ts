@@ -2,6 +2,7 @@
 import type { Logger } from "#base";
 import type { Chunk, EmbeddingModel, JobRunner, ParsedDocument } from "#contracts";
 import type { Storage } from "#storage";
+import type { Gate } from "./gate.ts";
 import type { Pace } from "./pace.ts";
 
 /** A file taken apart by a process of its own: text, chunks, and each chunk's words for the index, separated by blanks. */
@@ -33,11 +34,11 @@ export type IngestDeps = {
   readonly maxFileBytes: number;
   /** Files read at the same time. */
   readonly readers: number;
-  /** True while somebody waits for an answer: vectors pause. */
+  /** True while somebody waits for an answer: vectors pause, reading slows down. */
   readonly isBusy?: () => boolean;
   readonly now: () => number;
   readonly logger: Logger;
 };
 
 /** What the jobs share among themselves. */
-export type JobDeps = IngestDeps & { readonly pace: Pace };
+export type JobDeps = IngestDeps & { readonly pace: Pace; readonly gate: Gate };

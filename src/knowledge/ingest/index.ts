@@ -6,6 +6,7 @@ import { addFile, enqueue, type NewFile } from "./add-file.ts";
 import type { IngestDeps } from "./deps.ts";
 import { embedJob, enqueueEmbedding } from "./embed-job.ts";
 import { ingestJob, relinkEditions } from "./ingest-job.ts";
+import { createGate } from "./gate.ts";
 import { createPace } from "./pace.ts";
 import { enqueuePurge, purgeFor, purgeJob } from "./purge-job.ts";
 import { enqueueRecut } from "./recut-job.ts";
@@ -44,7 +45,8 @@ const purgeWaitMs = 60_000;
 export function createIngest(deps: IngestDeps): Ingest {
   const { storage, jobs } = deps;
   const pace = createPace(deps.now);
-  for (const handler of [ingestJob({ ...deps, pace }), embedJob({ ...deps, pace }), reembedJob(deps), purgeJob(deps)]) jobs.register(handler);
+  const shared = { ...deps, pace, gate: createGate(deps.isBusy ?? (() => false), deps.now) };
+  for (const handler of [ingestJob(shared), embedJob(shared), reembedJob(deps), purgeJob(deps)]) jobs.register(handler);
   const stopListening = jobs.onChange((job) => {
     if (job.kind === "ingest" && (job.state === "failed" || job.state === "cancelled")) setAside(deps, job);
   });

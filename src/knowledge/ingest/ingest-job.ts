@@ -21,6 +21,7 @@ export function ingestJob(deps: JobDeps): JobHandler {
 
 async function run(deps: JobDeps, context: JobContext): Promise<void> {
   const { storage } = deps;
+  await deps.gate.pass(context.signal);
   const target = findTarget(deps, context.payload.version as number);
   if (target === null) return;
   const { version, document, kb } = target;
@@ -68,7 +69,7 @@ async function addMembers(deps: IngestDeps, { document, kb }: Target, file: Read
 }
 
 /** Text and chunks in slices; the last one also makes the version current. An overtaken version is left for the purge. */
-async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, context: JobContext): Promise<void> {
+async function writeChunks(deps: JobDeps, target: Target, file: ReadFile, context: JobContext): Promise<void> {
   const { storage } = deps;
   const { version, document, kb } = target;
   const { parsed, blocksJson, chunks, words } = file;
@@ -96,7 +97,7 @@ async function writeChunks(deps: IngestDeps, target: Target, file: ReadFile, con
       next++;
       return true;
     },
-    { signal: context.signal, beforeSlice: () => findTarget(deps, version.num) !== null, afterSlice: () => context.progress(next, chunks.length) },
+    { signal: context.signal, gate: deps.gate, beforeSlice: () => findTarget(deps, version.num) !== null, afterSlice: () => context.progress(next, chunks.length) },
   );
 }
 
