@@ -282,7 +282,7 @@ function python(): string | null {
   const requirements = new URL("./openai-python/requirements.txt", import.meta.url).pathname;
   const folder = path.join(os.tmpdir(), `starbox-openai-python-${os.userInfo().uid}`);
   const interpreter = path.join(folder, "bin", "python");
-  if (spawnSync("python3", ["-c", "import venv, sys; sys.exit(sys.version_info < (3, 10))"]).status !== 0) return null;
+  if (spawnSync("python3", ["-c", "import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 10))"]).status !== 0) return null;
   const stamp = path.join(folder, "ready");
   if (!existsSync(stamp)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
