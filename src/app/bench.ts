@@ -4,7 +4,7 @@ import { StarboxError, type Settings } from "#base";
 import type { BenchOptions } from "#cli";
 import type { BenchRow } from "#contracts";
 import { boxProcesses, readMachine } from "./machine.ts";
-import { type Box, openBox } from "./open-box.ts";
+import type { Box } from "./open-box.ts";
 import { readCommit } from "./system-service.ts";
 
 type Measured = Omit<BenchRow, "name" | "machine" | "commit">;
@@ -14,7 +14,8 @@ const dataOf = (settings: Settings): string => (settings.benchData === "" ? path
 
 /** A box of its own below the data folder: what is read and embedded once is kept for the next run. */
 async function* onBox(options: BenchOptions, name: string, models: readonly ("language" | "embedding")[], measure: (box: Box) => AsyncGenerator<Measured>): AsyncGenerator<Measured> {
-  const box = openBox({ ...options.settings, data: path.join(options.settings.data, "bench", name), modelFolder: options.settings.modelFolder }, { serving: false });
+  const { openBox } = await import("./open-box.ts");
+  const box = openBox({ ...options.settings, data: path.join(options.settings.data, "bench", name) }, { serving: false });
   try {
     await box.start();
     await box.chooseDefaults(options.signal);
