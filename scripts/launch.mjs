@@ -72,21 +72,37 @@ function installedLevel(hash) {
   return level;
 }
 
+/** Runs npm; true when it succeeded. When the launcher is told to stop, npm is too: left alone it would go on installing beside the next start. */
 function npm(args) {
   const env = { ...process.env, NODE_LLAMA_CPP_SKIP_DOWNLOAD: "true", ONNXRUNTIME_NODE_INSTALL: "skip" };
-  // npm's output goes to stderr: stdout belongs to the command being run (`--json`).
   const windows = process.platform === "win32";
-  const result = spawnSync(windows ? "npm.cmd" : "npm", args, { cwd: root, env, stdio: ["ignore", 2, 2], shell: windows });
-  if (result.error && result.error.code === "ENOENT")
-    fail("npm was not found. Install Node.js with npm, then try again.", "找不到 npm。请安装带 npm 的 Node.js 后重试。");
-  return result.status === 0;
+  return new Promise((resolve) => {
+    // npm's output goes to stderr: stdout belongs to the command being run (`--json`).
+    const child = spawn(windows ? "npm.cmd" : "npm", args, { cwd: root, env, stdio: ["ignore", 2, 2], shell: windows });
+    const stop = (signal) => {
+      child.kill(signal);
+      child.once("exit", () => process.exit(1));
+    };
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+    for (const signal of signals) process.on(signal, stop);
+    const done = (ok) => {
+      for (const signal of signals) process.off(signal, stop);
+      resolve(ok);
+    };
+    child.once("error", (error) => {
+      if (error.code === "ENOENT")
+        fail("npm was not found. Install Node.js with npm, then try again.", "找不到 npm。请安装带 npm 的 Node.js 后重试。");
+      done(false);
+    });
+    child.once("exit", (code) => done(code === 0));
+  });
 }
 
 /**
  * `npm install --no-save` and not `npm ci`: it honours the lock just the same, and does not stop where a registry lacks
  * some other platform's binaries, so that the lock file cannot list them.
  */
-function install(level, hash) {
+async function install(level, hash) {
   const first = !fs.existsSync(stampFile);
   say(
     first ? "first start: fetching the runtime and libraries (about 300 MB, once) …" : "libraries changed, updating …",
@@ -95,7 +111,8 @@ function install(level, hash) {
   const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--include=optional"];
   if (process.stderr.isTTY) args.push("--progress=true");
   args.push(level === "test" ? "--include=dev" : "--omit=dev");
-  if (!npm(args)) {
+  // Once more after a pause: a dropped connection, or a tree that an interrupted installation left in pieces.
+  if (!(await npm(args)) && (await pause(1500), !(await npm(args)))) {
     fail(
       "npm could not install the libraries (its message is above). Check the network or the registry (npm config get registry), then run the same command again: what was fetched is kept.",
       "npm 安装依赖失败（原因见上）。请检查网络或镜像源（npm config get registry），然后重新执行同一命令，已下载的部分不会丢失。",
@@ -103,7 +120,7 @@ function install(level, hash) {
   }
   const missing = missingBinaries(modules);
   if (missing.length > 0)
-    npm([
+    await npm([
       "install",
       "--no-save",
       "--ignore-scripts",
@@ -119,18 +136,18 @@ function install(level, hash) {
       `软件源中没有适用于 ${process.platform}-${process.arch} 的 Node 26。星匣支持 linux-x64、linux-arm64、darwin-x64、darwin-arm64 和 win32-x64。`,
     );
   }
-  installGpuBinaries();
+  await installGpuBinaries();
   fs.writeFileSync(stampFile, JSON.stringify({ hash, level }));
 }
 
 /** The CUDA and Vulkan engines (600 MB) are empty stand-ins in the lock file; a machine with that GPU gets the real ones here. */
-function installGpuBinaries() {
+async function installGpuBinaries() {
   for (const { name, spec } of gpuBinaries(modules)) {
     say(`a GPU was found: fetching ${name} …`, `检测到 GPU：正在获取 ${name}……`);
     const folder = fs.mkdtempSync(path.join(modules, ".starbox-gpu-"));
     const target = path.join(modules, ...name.split("/"));
     const packed =
-      npm(["pack", spec, "--pack-destination", folder, "--loglevel=error"]) && fs.readdirSync(folder).find((file) => file.endsWith(".tgz"));
+      (await npm(["pack", spec, "--pack-destination", folder, "--loglevel=error"])) && fs.readdirSync(folder).find((file) => file.endsWith(".tgz"));
     const unpacked = packed && spawnSync("tar", ["-xzf", path.join(folder, packed), "-C", folder], { stdio: ["ignore", 2, 2] }).status === 0;
     if (unpacked) {
       fs.rmSync(target, { recursive: true, force: true });
@@ -181,7 +198,7 @@ function buildConsole(node) {
 }
 
 /** Two first starts at once would install over each other. */
-function withLock(work) {
+async function withLock(work) {
   const lock = path.join(root, ".starbox", "launch.lock");
   fs.mkdirSync(path.dirname(lock), { recursive: true });
   for (let waited = 0; ; waited++) {
@@ -194,19 +211,21 @@ function withLock(work) {
       if (!alive(holder)) fs.rmSync(lock, { force: true });
       else {
         if (waited === 0) say(`process ${holder} is setting up; waiting …`, `进程 ${holder} 正在安装，请稍候……`);
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+        await pause(500);
       }
     }
   }
   const release = () => fs.rmSync(lock, { force: true });
   process.on("exit", release);
   try {
-    return work();
+    return await work();
   } finally {
     release();
     process.off("exit", release);
   }
 }
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 function readLock(lock) {
   try {
     return fs.readFileSync(lock, "utf8");
@@ -223,10 +242,10 @@ function alive(pid) {
 }
 
 /** Everything in place for `level`; the path of Node 26. The warm path reads two files and calls nobody. */
-function prepare(level, withConsole) {
+async function prepare(level, withConsole) {
   const enough = (found) => found === "test" || found === level;
   const hash = wantedHash();
-  if (!enough(installedLevel(hash))) withLock(() => enough(installedLevel(hash)) || install(level, hash));
+  if (!enough(installedLevel(hash))) await withLock(async () => enough(installedLevel(hash)) || (await install(level, hash)));
   const node = nodeBinary(modules);
   if (withConsole) buildConsole(node);
   return node;
@@ -248,14 +267,14 @@ function run(node, args) {
 const flags = ["--conditions=starbox-source", "--disable-warning=ExperimentalWarning"];
 const serves = (args) => args[0] === "start" && !args.includes("--help") && !args.includes("-h");
 
-function main([verb, ...args]) {
+async function main([verb, ...args]) {
   if (Number(process.versions.node.split(".")[0]) < 18)
     fail(`Node ${process.version} is too old: 18 or newer is needed to set up.`, `Node ${process.version} 版本过低，安装需要 18 或更高版本。`);
-  if (verb === "prepare") process.stdout.write(prepare("run", serves(args)));
-  else if (verb === "run") run(prepare("run", serves(args)), [...flags, path.join(root, "src", "app", "main.ts"), ...args]);
-  else if (verb === "test") run(prepare("test", true), [...flags, path.join(root, "scripts", "check.ts"), ...args]);
-  else if (verb === "script") run(prepare("test", false), [...flags, path.resolve(root, args[0]), ...args.slice(1)]);
+  if (verb === "prepare") process.stdout.write(await prepare("run", serves(args)));
+  else if (verb === "run") run(await prepare("run", serves(args)), [...flags, path.join(root, "src", "app", "main.ts"), ...args]);
+  else if (verb === "test") run(await prepare("test", true), [...flags, path.join(root, "scripts", "check.ts"), ...args]);
+  else if (verb === "script") run(await prepare("test", false), [...flags, path.resolve(root, args[0]), ...args.slice(1)]);
   else fail(`unknown verb "${verb}"`, `未知命令“${verb}”`);
 }
 
-main(process.argv.slice(2));
+await main(process.argv.slice(2));

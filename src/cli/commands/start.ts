@@ -12,7 +12,13 @@ export function addStart(program: Command, { add, t, run }: Builder): void {
     .option("--port <PORT>", t("port to listen on (STARBOX_PORT, default 8480)", "监听端口（STARBOX_PORT，默认 8480）"), wholeNumber(0, 65535))
     .option("--host <HOST>", t("address to listen on (STARBOX_HOST, default 127.0.0.1)", "监听地址（STARBOX_HOST，默认 127.0.0.1）"))
     .action(async (flags: { port?: number; host?: string }) => {
-      await run(async ({ parts, settings, terminal, signal }) => await parts.serve(settings, { terminal, signal }), flags);
+      await run(async ({ parts, settings, terminal, signal }) => {
+        try {
+          await parts.serve(settings, { terminal, signal });
+        } catch (error) {
+          if (!signal.aborted) throw error; // being told to stop is no failure, whatever it interrupted
+        }
+      }, flags);
     });
   program.addCommand(command);
 }
