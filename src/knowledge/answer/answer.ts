@@ -69,7 +69,7 @@ async function* answerFrom(draft: Draft, now: () => number, request: AnswerReque
   const evidence = readEvidence(asked, draft.hits);
   const sentences = evidence.sentences.slice(0, sentencesRead);
   const spans = scoreSpans(asked, sentences.map((sentence, rank) => ({ text: sentence.normal, rank, coverage: sentence.coverage, score: sentence.score })), evidence.weigh);
-  const score = evidenceScore(asked, evidence, spans);
+  const score = evidenceScore(evidence, spans, draft.hits);
   const confidence = confidenceOf(score);
   if (evidence.sentences.length === 0 || score < refusalThreshold) {
     yield* refuse(draft, now, confidence);
@@ -104,22 +104,22 @@ async function write(asked: Question, evidence: Evidence, spans: readonly Scored
   if (styleOf(asked.text, evidence) === "sentences") return { sentences: composeSentences(evidence), usage: noUsage, model: null };
   const texts = sentences.map((sentence) => sentence.normal);
   const sure = (spans[0]?.probability ?? 0) >= certain;
-  if (request.model === null || sure) return { sentences: short(spans, texts, evidence), usage: noUsage, model: null };
+  if (request.model === null || sure) return { sentences: short(spans, "alone", texts, evidence), usage: noUsage, model: null };
   try {
     const { text, usage } = await askModel(request.model, texts[0] ?? "", draft.query, {
       ...(request.viewer.person === null ? {} : { person: request.viewer.person }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
-    return { sentences: short(withVote(spans, text), texts, evidence), usage, model: request.model.id };
+    return { sentences: short(withVote(spans, text), "voted", texts, evidence), usage, model: request.model.id };
   } catch (error) {
     if (request.signal?.aborted === true || StarboxError.is(error, "cancelled")) throw error;
     // The evidence is here and a model is only a second reader: a broken or busy engine must not cost the answer.
-    return { sentences: short(spans, texts, evidence), usage: noUsage, model: null };
+    return { sentences: short(spans, "alone", texts, evidence), usage: noUsage, model: null };
   }
 }
 
-function short(spans: readonly ScoredSpan[], texts: readonly string[], evidence: Evidence): ComposedSentence[] {
-  const choice = chooseSpan(spans, texts);
+function short(spans: readonly ScoredSpan[], reading: "alone" | "voted", texts: readonly string[], evidence: Evidence): ComposedSentence[] {
+  const choice = chooseSpan(spans, texts, reading);
   return choice === null ? composeSentences(evidence) : composeShort(choice, evidence.sentences);
 }
 

@@ -4,9 +4,9 @@ import { type ScoredSpan, withBelief } from "./span-model.ts";
 import type { Span } from "./spans.ts";
 
 /** How much the model's reading counts beside the network's, for a full match. Measured: docs/lab.md. */
-const voteWeight = 4;
-/** Below this belief the whole clause is shown. */
-const sureEnough = 0.5;
+const voteWeight = 5;
+/** Below this belief the whole clause is shown; a vote sharpens belief, so more is asked of it then. */
+const sureEnough = { alone: 0.6, voted: 0.75 };
 const longestClause = 60;
 const clauseBreak = /[,，;；:：。!！?？]/;
 
@@ -37,12 +37,12 @@ export function withVote(spans: readonly ScoredSpan[], written: string): ScoredS
 export type Choice = Span & { readonly sentence: number; readonly belief: number; /** The clause around the answer is shown, not the bare answer. */ readonly widened: boolean };
 
 /** The most believed piece; its clause when belief is spread over several pieces. `texts` are the normalised sentences. */
-export function chooseSpan(spans: readonly ScoredSpan[], texts: readonly string[]): Choice | null {
+export function chooseSpan(spans: readonly ScoredSpan[], texts: readonly string[], reading: keyof typeof sureEnough): Choice | null {
   const best = spans[0];
   if (best === undefined) return null;
   const belief = beliefIn(spans, best.sentence, best.start, best.end);
   const text = texts[best.sentence] ?? "";
-  if (belief < sureEnough) {
+  if (belief < sureEnough[reading]) {
     let { start, end } = best;
     while (start > 0 && !isBreak(text, start - 1)) start--;
     while (end < text.length && !isBreak(text, end)) end++;
