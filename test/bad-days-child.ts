@@ -1,6 +1,7 @@
 /** @file A process that reads files in until it is killed: what test/bad-days.test.ts starts, kills and starts again. Says what was acknowledged. */
-import { writeSync } from "node:fs";
+
 import { createHash } from "node:crypto";
+import { writeSync } from "node:fs";
 import { silentLogger } from "#base";
 import type { EmbeddingModel } from "#contracts";
 import { createJobRunner } from "#jobs";
@@ -17,7 +18,9 @@ export const textOf = (file: number, round: number, files: number): string =>
   `# 文件${file}\n\n${Array.from({ length: file === files - 1 ? 2000 : 3 }, (_, i) => `第${i + 1}条 ${markOf(file, round)} 这是第${round}轮的正文，编号${i}。`).join("\n\n")}\n`;
 
 const embedder: EmbeddingModel = {
-  id: "test-embedder", dimensions: 8, maxTokens: 512,
+  id: "test-embedder",
+  dimensions: 8,
+  maxTokens: 512,
   embed: async (texts) => texts.map((text) => Float32Array.from(createHash("sha256").update(text).digest().subarray(0, 8), (byte) => byte / 255)),
   countTokens: async (texts) => texts.map((text) => text.length),
 };
@@ -27,14 +30,23 @@ export function assemble(dataDir: string, readers = 2) {
   const jobs = createJobRunner({ store: storage.jobs });
   const reader = createFileReader(createParsePool({ size: readers }));
   const ingest = createIngest({
-    storage, jobs, reader, readers, maxFileBytes: 1 << 29, now: Date.now, logger: silentLogger,
+    storage,
+    jobs,
+    reader,
+    readers,
+    maxFileBytes: 1 << 29,
+    now: Date.now,
+    logger: silentLogger,
     embedders: { embeddingModel: async () => embedder, defaultId: () => embedder.id },
   });
   return {
-    storage, jobs, ingest,
+    storage,
+    jobs,
+    ingest,
     kb(): KbRow {
       const at = new Date().toISOString();
-      if (storage.kbs.find(kbId) === undefined) storage.kbs.insert({ id: kbId, name: "bad days", description: "", embedder: null, createdAt: at, updatedAt: at });
+      if (storage.kbs.find(kbId) === undefined)
+        storage.kbs.insert({ id: kbId, name: "bad days", description: "", embedder: null, createdAt: at, updatedAt: at });
       return storage.kbs.find(kbId) as KbRow;
     },
     async settled(): Promise<void> {

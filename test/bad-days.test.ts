@@ -3,10 +3,10 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { StarboxError } from "#base";
-import type { Storage } from "#storage";
 import { zipSync } from "fflate";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { StarboxError } from "#base";
+import type { Storage } from "#storage";
 import { assemble, type ChildTask, kbId, markOf, textOf } from "./bad-days-child.ts";
 
 const long = process.env["STARBOX_TEST_LONG"] === "1";
@@ -29,21 +29,37 @@ function expectSound(storage: Storage): void {
   expect(one("SELECT count(*) AS n FROM chunks WHERE id NOT IN (SELECT chunk FROM chunk_terms)"), "chunks without words").toBe(0);
   expect(one("SELECT count(*) AS n FROM chunk_terms WHERE chunk NOT IN (SELECT id FROM chunks)"), "words without chunk").toBe(0);
   expect(one("SELECT count(*) AS n FROM chunk_vectors WHERE chunk NOT IN (SELECT id FROM chunks)"), "vectors without chunk").toBe(0);
-  expect(one("SELECT count(*) AS n FROM versions v WHERE v.chunks <> (SELECT count(*) FROM chunks WHERE version = v.num)"), "counts of chunks").toBe(0);
-  expect(one("SELECT count(*) AS n FROM versions v WHERE v.embedded <> (SELECT count(*) FROM chunks WHERE version = v.num AND embedded = 1)"), "counts of vectors").toBe(0);
+  expect(one("SELECT count(*) AS n FROM versions v WHERE v.chunks <> (SELECT count(*) FROM chunks WHERE version = v.num)"), "counts of chunks").toBe(
+    0,
+  );
+  expect(
+    one("SELECT count(*) AS n FROM versions v WHERE v.embedded <> (SELECT count(*) FROM chunks WHERE version = v.num AND embedded = 1)"),
+    "counts of vectors",
+  ).toBe(0);
   const used = new Set(storage.connection.all<{ sha256: string }>("SELECT sha256 FROM versions").map((row) => row.sha256));
   const blobs = readdirSync(path.join(dataDir, "blobs")).flatMap((folder) => readdirSync(path.join(dataDir, "blobs", folder)));
-  expect(blobs.filter((sha256) => !used.has(sha256)), "blobs without row").toEqual([]);
-  expect([...used].filter((sha256) => !blobs.includes(sha256)), "rows without blob").toEqual([]);
+  expect(
+    blobs.filter((sha256) => !used.has(sha256)),
+    "blobs without row",
+  ).toEqual([]);
+  expect(
+    [...used].filter((sha256) => !blobs.includes(sha256)),
+    "rows without blob",
+  ).toEqual([]);
 }
 
 const find = (storage: Storage, word: string): string[] =>
   storage.connection
-    .all<{ path: string }>("SELECT DISTINCT d.path FROM chunk_words w JOIN chunks c ON c.id = w.rowid JOIN documents d ON d.current_version = c.version WHERE chunk_words MATCH ?", `"${word}"`)
+    .all<{ path: string }>(
+      "SELECT DISTINCT d.path FROM chunk_words w JOIN chunks c ON c.id = w.rowid JOIN documents d ON d.current_version = c.version WHERE chunk_words MATCH ?",
+      `"${word}"`,
+    )
     .map((row) => row.path);
 
 function start(task: ChildTask, onLine: (line: string) => void): { readonly child: ChildProcess; readonly ended: Promise<string> } {
-  const child = spawn(process.execPath, ["--conditions=starbox-source", path.join(import.meta.dirname, "bad-days-child.ts"), JSON.stringify(task)], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--conditions=starbox-source", path.join(import.meta.dirname, "bad-days-child.ts"), JSON.stringify(task)], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let rest = "";
   let errors = "";
   child.stdout?.on("data", (part: Buffer) => {
@@ -55,7 +71,9 @@ function start(task: ChildTask, onLine: (line: string) => void): { readonly chil
   return { child, ended: new Promise((resolve) => child.once("close", () => resolve(errors))) };
 }
 
-test(`kill -9 at ${kills} moments of reading in: nothing acknowledged is lost, nothing doubled, jobs go on`, { timeout: 60_000 + kills * 20_000 }, async () => {
+test(`kill -9 at ${kills} moments of reading in: nothing acknowledged is lost, nothing doubled, jobs go on`, {
+  timeout: 60_000 + kills * 20_000,
+}, async () => {
   const files = 40;
   const rounds = Math.max(2, Math.ceil(kills / 4));
   const acknowledged = new Map<number, number>();
@@ -67,7 +85,12 @@ test(`kill -9 at ${kills} moments of reading in: nothing acknowledged is lost, n
     let isReady = (): void => undefined;
     const ready = new Promise<void>((resolve) => (isReady = resolve));
     const { child, ended } = start({ dataDir, files, rounds, finish: false }, (line) => (line === "ready" ? isReady() : note(line)));
-    await Promise.race([ready, ended.then((errors) => { throw new Error(`the child ended by itself: ${errors}`); })]);
+    await Promise.race([
+      ready,
+      ended.then((errors) => {
+        throw new Error(`the child ended by itself: ${errors}`);
+      }),
+    ]);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 1500));
     child.kill("SIGKILL");
     await ended;
@@ -123,7 +146,10 @@ test("a full disk: a named error, nothing lost, and the work goes on when there 
     let full: unknown;
     for (let file = 0; full === undefined && file < 3000; file++) {
       try {
-        await box.ingest.addFile(kb, { path: `f/${file}.md`, content: { bytes: new TextEncoder().encode(`${textOf(file, 0, -1)}${"补充文字。".repeat(400)}`) } });
+        await box.ingest.addFile(kb, {
+          path: `f/${file}.md`,
+          content: { bytes: new TextEncoder().encode(`${textOf(file, 0, -1)}${"补充文字。".repeat(400)}`) },
+        });
         accepted.push(file);
       } catch (error) {
         full = error;

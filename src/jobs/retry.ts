@@ -3,7 +3,14 @@ import type { ErrorCode } from "#base";
 
 /** Not the input's fault: a disk that is full now, a model still on its way, an engine that died. */
 const passing: ReadonlySet<ErrorCode> = new Set([
-  "disk_full", "busy", "model_not_ready", "embedder_not_ready", "engine_crashed", "engine_failed", "model_source_unreachable", "upstream_failed",
+  "disk_full",
+  "busy",
+  "model_not_ready",
+  "embedder_not_ready",
+  "engine_crashed",
+  "engine_failed",
+  "model_source_unreachable",
+  "upstream_failed",
 ]);
 
 /** Unknown faults get a second chance: they may be a coincidence, but a poisoned file would fail for ever. */

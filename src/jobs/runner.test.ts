@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { StarboxError } from "#base";
 import type { JobContext, JobHandler, JobRunner } from "#contracts";
 import { createJobRunner } from "#jobs";
 import { openStorage, type Storage } from "#storage";
-import { afterEach, beforeEach, expect, test } from "vitest";
 
 let dataDir: string;
 let storage: Storage;
@@ -23,7 +23,14 @@ afterEach(async () => {
 });
 
 const handler = (kind: JobHandler["kind"], run: JobHandler["run"], concurrency = 1): JobHandler => ({ kind, concurrency, run });
-const job = (kind: JobHandler["kind"], subject: string, more: object = {}) => ({ kind, subject, kbId: null, payload: { subject }, unit: "bytes", ...more });
+const job = (kind: JobHandler["kind"], subject: string, more: object = {}) => ({
+  kind,
+  subject,
+  kbId: null,
+  payload: { subject },
+  unit: "bytes",
+  ...more,
+});
 const until = async (condition: () => boolean): Promise<void> => {
   for (let i = 0; !condition(); i++) {
     if (i > 400) throw new Error("nothing happened in 4 s");
@@ -59,10 +66,12 @@ test("one open job a key; a second after the first is done", async () => {
 
 test("a fault that may pass is tried again; poisoned input fails with its reason and the rest goes on", async () => {
   let tries = 0;
-  runner.register(handler("ingest", async ({ payload }) => {
-    if (payload.subject === "poison") throw new StarboxError("document_corrupt", "Broken zip.");
-    if (payload.subject === "later" && ++tries === 1) throw new StarboxError("disk_full", "Full.");
-  }));
+  runner.register(
+    handler("ingest", async ({ payload }) => {
+      if (payload.subject === "poison") throw new StarboxError("document_corrupt", "Broken zip.");
+      if (payload.subject === "later" && ++tries === 1) throw new StarboxError("disk_full", "Full.");
+    }),
+  );
   for (const name of ["poison", "later", "good"]) runner.add(job("ingest", name));
   runner.start();
   await until(() => states().later === "done");
@@ -84,11 +93,13 @@ test("coming back later does not count as an attempt; hurry makes it due", async
 
 test("vectors make way for words", async () => {
   const seen: string[] = [];
-  runner.register(handler("embed", async (context) => {
-    seen.push("embed");
-    if (seen.length === 1) runner.add(job("ingest", "file"));
-    return context.shouldYield() ? { againInMs: 0 } : undefined;
-  }));
+  runner.register(
+    handler("embed", async (context) => {
+      seen.push("embed");
+      if (seen.length === 1) runner.add(job("ingest", "file"));
+      return context.shouldYield() ? { againInMs: 0 } : undefined;
+    }),
+  );
   runner.register(handler("ingest", async () => void seen.push("ingest")));
   runner.add(job("embed", "vectors"));
   runner.start();
@@ -98,7 +109,9 @@ test("vectors make way for words", async () => {
 
 test("cancel and retry, waiting and running", async () => {
   const wait = ({ signal }: JobContext): Promise<void> => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-  runner.register(handler("ingest", async (context) => (context.attempt === 1 && context.payload.subject === "running" && !tried ? wait(context) : undefined)));
+  runner.register(
+    handler("ingest", async (context) => (context.attempt === 1 && context.payload.subject === "running" && !tried ? wait(context) : undefined)),
+  );
   let tried = false;
   runner.add(job("ingest", "running", { priority: 0 }));
   runner.add(job("ingest", "waiting"));
@@ -118,12 +131,14 @@ test("what a dead process was running is taken up again, progress and an estimat
   runner.add(job("ingest", "a", { total: 100 }));
   storage.jobs.claim(["ingest"], "dead process", Date.now(), new Date().toISOString());
   let release = (): void => undefined;
-  runner.register(handler("ingest", async (context) => {
-    context.progress(10);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    context.progress(50);
-    await new Promise<void>((resolve) => (release = resolve));
-  }));
+  runner.register(
+    handler("ingest", async (context) => {
+      context.progress(10);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      context.progress(50);
+      await new Promise<void>((resolve) => (release = resolve));
+    }),
+  );
   runner.start();
   await until(() => runner.list()[0]?.progress.done === 50);
   const { progress } = runner.list()[0] ?? {};

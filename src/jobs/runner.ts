@@ -1,5 +1,5 @@
 /** @file Runs durable jobs one process at a time: order, retries, progress, cancel, picking up after a crash. Knows no kind of work. */
-import { type ErrorRecord, type Logger, newId, silentLogger, StarboxError, toErrorRecord } from "#base";
+import { type ErrorRecord, type Logger, newId, StarboxError, silentLogger, toErrorRecord } from "#base";
 import type { JobContext, JobHandler, JobInfo, JobKind, JobRequest, JobRunner } from "#contracts";
 import type { JobRepository, JobRow } from "#storage";
 import { createRate } from "./rate.ts";
@@ -102,11 +102,12 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
       if (job.cancel) throw cancelled;
       return await handler.run(context);
     })().then(
-      (outcome) => settle(entry, () => {
-        // Coming back later is no failure: the attempt does not count.
-        if (typeof outcome === "object") store.requeue(job.id, now() + outcome.againInMs, null, at(), job.attempts - 1, entry.progress);
-        else store.finish(job.id, "done", null, at(), entry.progress);
-      }),
+      (outcome) =>
+        settle(entry, () => {
+          // Coming back later is no failure: the attempt does not count.
+          if (typeof outcome === "object") store.requeue(job.id, now() + outcome.againInMs, null, at(), job.attempts - 1, entry.progress);
+          else store.finish(job.id, "done", null, at(), entry.progress);
+        }),
       (error: unknown) => settle(entry, () => fail(job, abort.signal, error)),
     );
     running.set(job.id, entry);
@@ -119,7 +120,8 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
     else if (signal.aborted || error === cancelled) store.finish(job.id, "cancelled", null, at());
     else if (isPassing(record.code, job.attempts)) store.requeue(job.id, now() + retryDelayMs(job.attempts), record, at());
     else store.finish(job.id, "failed", record, at());
-    if (!signal.aborted) logger.warn({ job: job.id, kind: job.kind, code: record.code, message: record.message, attempt: job.attempts }, "jobs: failed");
+    if (!signal.aborted)
+      logger.warn({ job: job.id, kind: job.kind, code: record.code, message: record.message, attempt: job.attempts }, "jobs: failed");
   };
 
   const settle = (entry: Running, write: () => void): void => {

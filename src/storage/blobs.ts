@@ -89,7 +89,11 @@ async function copyAndHash(source: BlobSource, target: string, maxBytes: number)
   if ("filePath" in source) {
     // Asked before copying: a 2 GB file costs nothing, and a pipe would never end.
     const about = await stat(source.filePath);
-    if (!about.isFile()) throw new StarboxError("invalid_input", `${source.filePath} is not a file.`, { hint: "Add files or folders of files.", zh: { message: `${source.filePath} 不是文件。`, hint: "请添加文件或文件夹。" } });
+    if (!about.isFile())
+      throw new StarboxError("invalid_input", `${source.filePath} is not a file.`, {
+        hint: "Add files or folders of files.",
+        zh: { message: `${source.filePath} 不是文件。`, hint: "请添加文件或文件夹。" },
+      });
     if (about.size > maxBytes) throw tooLarge(maxBytes);
   }
   const hash = createHash("sha256");

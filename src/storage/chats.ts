@@ -2,10 +2,15 @@
 import type { Answer, ChatInfo, ChatTurn } from "#contracts";
 import type { Connection } from "./connection.ts";
 
-export type ChatRow = ChatInfo & { readonly personId: string | null; /** Last turn of the newest branch. */ readonly headTurnId: string | null };
+export type ChatRow = ChatInfo & { readonly personId: string | null /** Last turn of the newest branch. */; readonly headTurnId: string | null };
 
 /** `open`: still being written; the box closes what a crash left open. */
-export type TurnRow = ChatTurn & { readonly chatId: string; readonly correctionReason: string | null; readonly answerId: string | null; readonly open: boolean };
+export type TurnRow = ChatTurn & {
+  readonly chatId: string;
+  readonly correctionReason: string | null;
+  readonly answerId: string | null;
+  readonly open: boolean;
+};
 
 const chatColumns = `id, person_id AS personId, title, kb_ids AS kbIds, model, head_turn_id AS headTurnId, created_at AS createdAt, updated_at AS updatedAt`;
 const turnColumns = `id, chat_id AS chatId, parent_id AS parentId, role, content, citations, refused, nearest, rating, correction, correction_reason AS correctionReason,
@@ -42,13 +47,28 @@ export function createChatRepository(connection: Connection) {
     insert: (row: ChatRow) =>
       connection.run(
         "INSERT INTO chats (id, person_id, title, kb_ids, model, head_turn_id, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        row.id, row.personId, row.title, JSON.stringify(row.kbIds), row.model, row.headTurnId, row.createdAt, row.updatedAt,
+        row.id,
+        row.personId,
+        row.title,
+        JSON.stringify(row.kbIds),
+        row.model,
+        row.headTurnId,
+        row.createdAt,
+        row.updatedAt,
       ),
     update(id: string, patch: Partial<Pick<ChatRow, "title" | "kbIds" | "model" | "headTurnId" | "updatedAt">>) {
       const row = findChat(id);
       if (row === undefined) return;
       const next = { ...row, ...patch };
-      connection.run("UPDATE chats SET title = ?, kb_ids = ?, model = ?, head_turn_id = ?, updated_at = ? WHERE id = ?", next.title, JSON.stringify(next.kbIds), next.model, next.headTurnId, next.updatedAt, id);
+      connection.run(
+        "UPDATE chats SET title = ?, kb_ids = ?, model = ?, head_turn_id = ?, updated_at = ? WHERE id = ?",
+        next.title,
+        JSON.stringify(next.kbIds),
+        next.model,
+        next.headTurnId,
+        next.updatedAt,
+        id,
+      );
     },
     remove: (id: string) => connection.run("DELETE FROM chats WHERE id = ?", id).changes > 0,
     findTurn,
@@ -65,8 +85,22 @@ export function createChatRepository(connection: Connection) {
       connection.run(
         `INSERT INTO turns (id, chat_id, parent_id, role, content, citations, refused, nearest, rating, correction, correction_reason, model, error, answer_id, open, created_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        row.id, row.chatId, row.parentId, row.role, row.content, JSON.stringify(row.citations), row.refused ? 1 : 0, JSON.stringify(row.nearest), row.rating,
-        row.correction, row.correctionReason, row.model, row.error === null ? null : JSON.stringify(row.error), row.answerId, row.open ? 1 : 0, row.createdAt,
+        row.id,
+        row.chatId,
+        row.parentId,
+        row.role,
+        row.content,
+        JSON.stringify(row.citations),
+        row.refused ? 1 : 0,
+        JSON.stringify(row.nearest),
+        row.rating,
+        row.correction,
+        row.correctionReason,
+        row.model,
+        row.error === null ? null : JSON.stringify(row.error),
+        row.answerId,
+        row.open ? 1 : 0,
+        row.createdAt,
       ),
     updateTurn(id: string, patch: Partial<Omit<TurnRow, "id" | "chatId" | "parentId" | "role" | "createdAt">>) {
       const row = findTurn(id);
@@ -74,8 +108,18 @@ export function createChatRepository(connection: Connection) {
       const next = { ...row, ...patch };
       connection.run(
         `UPDATE turns SET content = ?, citations = ?, refused = ?, nearest = ?, rating = ?, correction = ?, correction_reason = ?, model = ?, error = ?, answer_id = ?, open = ? WHERE id = ?`,
-        next.content, JSON.stringify(next.citations), next.refused ? 1 : 0, JSON.stringify(next.nearest), next.rating, next.correction, next.correctionReason,
-        next.model, next.error === null ? null : JSON.stringify(next.error), next.answerId, next.open ? 1 : 0, id,
+        next.content,
+        JSON.stringify(next.citations),
+        next.refused ? 1 : 0,
+        JSON.stringify(next.nearest),
+        next.rating,
+        next.correction,
+        next.correctionReason,
+        next.model,
+        next.error === null ? null : JSON.stringify(next.error),
+        next.answerId,
+        next.open ? 1 : 0,
+        id,
       );
     },
     /** After a crash: turns nobody is writing any more. */
@@ -84,7 +128,13 @@ export function createChatRepository(connection: Connection) {
   };
 }
 
-export type AnswerRow = { readonly id: string; readonly personId: string | null; readonly kbIds: readonly string[]; readonly answer: Answer; readonly createdAt: string };
+export type AnswerRow = {
+  readonly id: string;
+  readonly personId: string | null;
+  readonly kbIds: readonly string[];
+  readonly answer: Answer;
+  readonly createdAt: string;
+};
 
 export type AnswerRepository = ReturnType<typeof createAnswerRepository>;
 
@@ -93,11 +143,19 @@ export function createAnswerRepository(connection: Connection) {
     insert: (row: AnswerRow) =>
       connection.run(
         "INSERT INTO answers (id, person_id, kb_ids, question, origin, refused, answer, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        row.id, row.personId, JSON.stringify(row.kbIds), row.answer.question, row.answer.origin, row.answer.refused ? 1 : 0, JSON.stringify(row.answer), row.createdAt,
+        row.id,
+        row.personId,
+        JSON.stringify(row.kbIds),
+        row.answer.question,
+        row.answer.origin,
+        row.answer.refused ? 1 : 0,
+        JSON.stringify(row.answer),
+        row.createdAt,
       ),
     find(id: string): AnswerRow | undefined {
       const row = connection.get<{ id: string; personId: string | null; kbIds: string; answer: string; createdAt: string }>(
-        "SELECT id, person_id AS personId, kb_ids AS kbIds, answer, created_at AS createdAt FROM answers WHERE id = ?", id,
+        "SELECT id, person_id AS personId, kb_ids AS kbIds, answer, created_at AS createdAt FROM answers WHERE id = ?",
+        id,
       );
       return row === undefined ? undefined : { ...row, kbIds: JSON.parse(row.kbIds), answer: JSON.parse(row.answer) };
     },

@@ -1,4 +1,4 @@
-/** @file What storage expects of the search index (words and vectors). Implemented in index-search.ts. */
+/** @file What storage expects of the search index (words and vectors). Implemented in index-write.ts. */
 
 export type WordsRow = { readonly chunkId: number; readonly words: readonly string[]; readonly contextWords: readonly string[] };
 export type VectorRow = { readonly chunkId: number; readonly vector: Float32Array };
@@ -13,6 +13,3 @@ export type ChunkIndex = {
   /** The version became its document's current one, in this transaction. Must not take time by the number of chunks. */
   makeVisible(versionId: number): void;
 };
-
-/** Stands in until an index is there: chunks are kept, nothing is found. */
-export const noIndex: ChunkIndex = { addChunks() {}, removeChunks() {}, addVectors() {}, removeVectors() {}, makeVisible() {} };

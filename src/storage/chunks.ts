@@ -22,7 +22,12 @@ export type ChunkRow = {
 const columns = `id, kb, document, version, ordinal, start, "end", page, context, label, text, hash, edited, embedded`;
 
 type Stored = { [K in keyof ChunkRow]: unknown };
-const readChunk = (row: Stored): ChunkRow => ({ ...(row as unknown as ChunkRow), context: JSON.parse(row.context as string), edited: row.edited === 1, embedded: row.embedded === 1 });
+const readChunk = (row: Stored): ChunkRow => ({
+  ...(row as unknown as ChunkRow),
+  context: JSON.parse(row.context as string),
+  edited: row.edited === 1,
+  embedded: row.embedded === 1,
+});
 
 export type ChunkRepository = ReturnType<typeof createChunkRepository>;
 
@@ -32,47 +37,78 @@ export function createChunkRepository(connection: Connection) {
       const row = connection.get<Stored>(`SELECT ${columns} FROM chunks WHERE id = ?`, id);
       return row === undefined ? undefined : readChunk(row);
     },
-    list: (version: number) => connection.all<Stored>(`SELECT ${columns} FROM chunks WHERE version = ? ORDER BY ordinal, start`, version).map(readChunk),
+    list: (version: number) =>
+      connection.all<Stored>(`SELECT ${columns} FROM chunks WHERE version = ? ORDER BY ordinal, start`, version).map(readChunk),
     insert: (row: Omit<ChunkRow, "id" | "embedded">) =>
       connection.run(
         `INSERT INTO chunks (kb, document, version, ordinal, start, "end", page, context, label, text, hash, edited) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        row.kb, row.document, row.version, row.ordinal, row.start, row.end, row.page, JSON.stringify(row.context), row.label, row.text, row.hash, row.edited ? 1 : 0,
+        row.kb,
+        row.document,
+        row.version,
+        row.ordinal,
+        row.start,
+        row.end,
+        row.page,
+        JSON.stringify(row.context),
+        row.label,
+        row.text,
+        row.hash,
+        row.edited ? 1 : 0,
       ).id,
     update(id: number, patch: Partial<Pick<ChunkRow, "end" | "text" | "hash" | "edited" | "embedded">>) {
       const row = this.find(id);
       if (row === undefined) return;
       const next = { ...row, ...patch };
-      connection.run(`UPDATE chunks SET "end" = ?, text = ?, hash = ?, edited = ?, embedded = ? WHERE id = ?`, next.end, next.text, next.hash, next.edited ? 1 : 0, next.embedded ? 1 : 0, id);
+      connection.run(
+        `UPDATE chunks SET "end" = ?, text = ?, hash = ?, edited = ?, embedded = ? WHERE id = ?`,
+        next.end,
+        next.text,
+        next.hash,
+        next.edited ? 1 : 0,
+        next.embedded ? 1 : 0,
+        id,
+      );
     },
     /** Makes room behind a chunk that is split, or closes it up after a merge. */
-    shiftOrdinals: (version: number, after: number, by: number) => connection.run("UPDATE chunks SET ordinal = ordinal + ? WHERE version = ? AND ordinal > ?", by, version, after),
+    shiftOrdinals: (version: number, after: number, by: number) =>
+      connection.run("UPDATE chunks SET ordinal = ordinal + ? WHERE version = ? AND ordinal > ?", by, version, after),
     remove: (id: number) => connection.run("DELETE FROM chunks WHERE id = ?", id),
     /** The next chunks of a base that can be found by words and have no vector yet. */
     listUnembedded: (kb: number, limit: number) =>
       connection
         .all<Stored>(
           `SELECT ${columns} FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version) ORDER BY c.id LIMIT ?`,
-          kb, limit,
+          kb,
+          limit,
         )
         .map(readChunk),
     countUnembedded: (kb: number) =>
       connection.get<{ count: number }>(
-        `SELECT count(*) AS count FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version)`, kb,
+        `SELECT count(*) AS count FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version)`,
+        kb,
       )?.count ?? 0,
     markEmbedded: (id: number) => connection.run("UPDATE chunks SET embedded = 1 WHERE id = ?", id),
     markUnembedded: (id: number) => connection.run("UPDATE chunks SET embedded = 0 WHERE id = ?", id),
     /** The first of a version's chunks: the purge takes them in batches. */
-    listSome: (version: number, limit: number) => connection.all<{ id: number; hash: Uint8Array }>("SELECT id, hash FROM chunks WHERE version = ? LIMIT ?", version, limit),
-    count: (version: number) => connection.get<{ count: number; embedded: number }>("SELECT count(*) AS count, coalesce(sum(embedded), 0) AS embedded FROM chunks WHERE version = ?", version) as { count: number; embedded: number },
+    listSome: (version: number, limit: number) =>
+      connection.all<{ id: number; hash: Uint8Array }>("SELECT id, hash FROM chunks WHERE version = ? LIMIT ?", version, limit),
+    count: (version: number) =>
+      connection.get<{ count: number; embedded: number }>(
+        "SELECT count(*) AS count, coalesce(sum(embedded), 0) AS embedded FROM chunks WHERE version = ?",
+        version,
+      ) as { count: number; embedded: number },
     countAll: (kb: number) => connection.get<{ count: number }>("SELECT count(*) AS count FROM chunks WHERE kb = ?", kb) as { count: number },
     /** Every chunk of a base, whatever the state of its version. */
-    listAll: (kb: number, after: number, limit: number) => connection.all<Stored>(`SELECT ${columns} FROM chunks WHERE kb = ? AND id > ? ORDER BY id LIMIT ?`, kb, after, limit).map(readChunk),
+    listAll: (kb: number, after: number, limit: number) =>
+      connection.all<Stored>(`SELECT ${columns} FROM chunks WHERE kb = ? AND id > ? ORDER BY id LIMIT ?`, kb, after, limit).map(readChunk),
     /** Chunks of current versions of one base, for embedding them anew with another model. */
     listCurrent: (kb: number, after: number, limit: number) =>
       connection
         .all<Stored>(
           `SELECT ${columns} FROM chunks c WHERE c.kb = ? AND c.id > ? AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version) ORDER BY c.id LIMIT ?`,
-          kb, after, limit,
+          kb,
+          after,
+          limit,
         )
         .map(readChunk),
   };
@@ -87,9 +123,15 @@ export function createVectorRepository(connection: Connection) {
       return row === undefined ? undefined : new Float32Array(row.vector.slice().buffer);
     },
     write: (embedder: string, hash: Uint8Array, vector: Float32Array) =>
-      connection.run("INSERT OR IGNORE INTO vectors (embedder, hash, vector) VALUES (?, ?, ?)", embedder, hash, new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)),
+      connection.run(
+        "INSERT OR IGNORE INTO vectors (embedder, hash, vector) VALUES (?, ?, ?)",
+        embedder,
+        hash,
+        new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength),
+      ),
     remove: (embedder: string, hash: Uint8Array) => connection.run("DELETE FROM vectors WHERE embedder = ? AND hash = ?", embedder, hash),
     /** After their chunks went: those no other chunk shares. */
-    removeUnused: (hash: Uint8Array) => connection.run("DELETE FROM vectors WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.hash = vectors.hash)", hash).changes,
+    removeUnused: (hash: Uint8Array) =>
+      connection.run("DELETE FROM vectors WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.hash = vectors.hash)", hash).changes,
   };
 }

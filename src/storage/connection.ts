@@ -1,7 +1,7 @@
 /** @file One SQLite connection: pragmas, cached statements, transactions, errors by name. Knows no table. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { StarboxError } from "#base";
 import * as sqliteVec from "sqlite-vec";
+import { StarboxError } from "#base";
 
 export type SqlValue = SQLInputValue;
 

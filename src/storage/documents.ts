@@ -51,10 +51,30 @@ const versionColumns = `num, id, document, number, sha256, bytes, state, pages, 
 
 /** Column of each property that may be changed, and how it is stored. */
 const documentFields = {
-  title: "title", titleByPerson: "title_by_person", type: "type", tags: "tags", date: "date", dateByPerson: "date_by_person", work: "work", edition: "edition",
-  supersededBy: "superseded_by", currentVersion: "current_version", newestVersion: "newest_version", state: "state", error: "error", updatedAt: "updated_at",
+  title: "title",
+  titleByPerson: "title_by_person",
+  type: "type",
+  tags: "tags",
+  date: "date",
+  dateByPerson: "date_by_person",
+  work: "work",
+  edition: "edition",
+  supersededBy: "superseded_by",
+  currentVersion: "current_version",
+  newestVersion: "newest_version",
+  state: "state",
+  error: "error",
+  updatedAt: "updated_at",
 } as const;
-const versionFields = { state: "state", pages: "pages", scanned: "scanned", warnings: "warnings", language: "language", chunks: "chunks", embedded: "embedded" } as const;
+const versionFields = {
+  state: "state",
+  pages: "pages",
+  scanned: "scanned",
+  warnings: "warnings",
+  language: "language",
+  chunks: "chunks",
+  embedded: "embedded",
+} as const;
 
 type Stored<T> = { [K in keyof T]: unknown };
 
@@ -96,31 +116,61 @@ export function createDocumentRepository(connection: Connection) {
     find: (id: string) => one("id = ?", id),
     findByNum: (num: number) => one("num = ?", num),
     findByPath: (kb: number, path: string) => one("kb = ? AND path = ?", kb, path),
-    children: (num: number) => connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE parent = ? ORDER BY path`, num).map(readDocument),
+    children: (num: number) =>
+      connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE parent = ? ORDER BY path`, num).map(readDocument),
     /** Other editions of the same work, newest first. */
     editions: (kb: number, work: string) =>
-      connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND work = ? ORDER BY date DESC, num DESC`, kb, work).map(readDocument),
+      connection
+        .all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND work = ? ORDER BY date DESC, num DESC`, kb, work)
+        .map(readDocument),
     listIds: (kb: number) => connection.all<{ id: string }>("SELECT id FROM documents WHERE kb = ?", kb).map((row) => row.id),
     /** Neither readable nor set aside: somebody still has to read them. */
-    listUnread: (kb: number) => connection.all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND state IN ('waiting', 'reading') ORDER BY num`, kb).map(readDocument),
+    listUnread: (kb: number) =>
+      connection
+        .all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND state IN ('waiting', 'reading') ORDER BY num`, kb)
+        .map(readDocument),
     /** In order of path, from behind `after`. */
-    list(kb: number, query: { readonly after?: string; readonly limit: number; readonly state?: string; readonly search?: string; readonly folder?: string }) {
+    list(
+      kb: number,
+      query: { readonly after?: string; readonly limit: number; readonly state?: string; readonly search?: string; readonly folder?: string },
+    ) {
       const pattern = query.search === undefined || query.search === "" ? null : `%${escapeLike(query.search)}%`;
       const folder = query.folder === undefined || query.folder === "" ? null : query.folder;
       return connection
         .all<Stored<DocumentRow>>(
           `SELECT ${documentColumns} FROM documents WHERE kb = ? AND path > ? AND (? IS NULL OR state = ?)
              AND (? IS NULL OR path LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\') AND (? IS NULL OR folder = ? OR folder LIKE ? ESCAPE '\\') ORDER BY path LIMIT ?`,
-          kb, query.after ?? "", query.state ?? null, query.state ?? null, pattern, pattern, pattern, folder, folder, `${escapeLike(folder ?? "")}/%`, query.limit,
+          kb,
+          query.after ?? "",
+          query.state ?? null,
+          query.state ?? null,
+          pattern,
+          pattern,
+          pattern,
+          folder,
+          folder,
+          `${escapeLike(folder ?? "")}/%`,
+          query.limit,
         )
         .map(readDocument);
     },
     insert: (row: Pick<DocumentRow, "id" | "kb" | "path" | "folder" | "title" | "type" | "tags" | "parent" | "state" | "createdAt">) =>
       connection.run(
         "INSERT INTO documents (id, kb, path, folder, title, type, tags, parent, state, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row.id, row.kb, row.path, row.folder, row.title, row.type, JSON.stringify(row.tags), row.parent, row.state, row.createdAt, row.createdAt,
+        row.id,
+        row.kb,
+        row.path,
+        row.folder,
+        row.title,
+        row.type,
+        JSON.stringify(row.tags),
+        row.parent,
+        row.state,
+        row.createdAt,
+        row.createdAt,
       ).id,
-    update: (num: number, patch: Partial<Pick<DocumentRow, keyof typeof documentFields>>) => update(connection, "documents", documentFields, num, patch),
+    update: (num: number, patch: Partial<Pick<DocumentRow, keyof typeof documentFields>>) =>
+      update(connection, "documents", documentFields, num, patch),
     /** The row and its members' rows; their versions stay as `old`, without a document, for the purge job. */
     remove(num: number) {
       connection.transaction(() => {
@@ -129,7 +179,10 @@ export function createDocumentRepository(connection: Connection) {
         connection.run("DELETE FROM documents WHERE num = ?", num);
       });
     },
-    counts: () => connection.get<{ documents: number; chunks: number }>("SELECT (SELECT count(*) FROM documents) AS documents, (SELECT coalesce(sum(chunks), 0) FROM versions) AS chunks"),
+    counts: () =>
+      connection.get<{ documents: number; chunks: number }>(
+        "SELECT (SELECT count(*) FROM documents) AS documents, (SELECT coalesce(sum(chunks), 0) FROM versions) AS chunks",
+      ),
   };
 }
 
@@ -145,17 +198,24 @@ export function createVersionRepository(connection: Connection) {
   return {
     find: (id: string) => one("id = ?", id),
     findByNum: (num: number) => one("num = ?", num),
-    list: (document: number) => connection.all<Stored<VersionRow>>(`SELECT ${versionColumns} FROM versions WHERE document = ? ORDER BY number`, document).map(readVersion),
+    list: (document: number) =>
+      connection.all<Stored<VersionRow>>(`SELECT ${versionColumns} FROM versions WHERE document = ? ORDER BY number`, document).map(readVersion),
     insert: (row: Pick<VersionRow, "id" | "document" | "number" | "sha256" | "bytes" | "createdAt">) =>
       connection.run(
         "INSERT INTO versions (id, document, number, sha256, bytes, state, created_at) VALUES (?, ?, ?, ?, ?, 'building', ?)",
-        row.id, row.document, row.number, row.sha256, row.bytes, row.createdAt,
+        row.id,
+        row.document,
+        row.number,
+        row.sha256,
+        row.bytes,
+        row.createdAt,
       ).id,
     update: (num: number, patch: Partial<Pick<VersionRow, keyof typeof versionFields>>) => update(connection, "versions", versionFields, num, patch),
     addEmbedded: (num: number, count: number) => connection.run("UPDATE versions SET embedded = embedded + ? WHERE num = ?", count, num),
     remove: (num: number) => connection.run("DELETE FROM versions WHERE num = ?", num),
     /** Versions the purge job has to take apart. */
-    listOld: (limit: number) => connection.all<Stored<VersionRow>>(`SELECT ${versionColumns} FROM versions WHERE state = 'old' ORDER BY num LIMIT ?`, limit).map(readVersion),
+    listOld: (limit: number) =>
+      connection.all<Stored<VersionRow>>(`SELECT ${versionColumns} FROM versions WHERE state = 'old' ORDER BY num LIMIT ?`, limit).map(readVersion),
     isBlobUsed: (sha256: string) => connection.get("SELECT 1 FROM versions WHERE sha256 = ? LIMIT 1", sha256) !== undefined,
   };
 }
@@ -171,7 +231,12 @@ export function createTextRepository(connection: Connection) {
       return row === undefined ? undefined : { text: row.text, blocks: JSON.parse(row.blocks) };
     },
     write: (version: number, text: string, blocksJson: string) =>
-      connection.run("INSERT INTO texts (version, text, blocks) VALUES (?, ?, ?) ON CONFLICT (version) DO UPDATE SET text = excluded.text, blocks = excluded.blocks", version, text, blocksJson),
+      connection.run(
+        "INSERT INTO texts (version, text, blocks) VALUES (?, ?, ?) ON CONFLICT (version) DO UPDATE SET text = excluded.text, blocks = excluded.blocks",
+        version,
+        text,
+        blocksJson,
+      ),
     remove: (version: number) => connection.run("DELETE FROM texts WHERE version = ?", version),
   };
 }

@@ -7,7 +7,12 @@ export function forgetDocuments(connection: Connection, documentIds: readonly st
   const ids = new Set(documentIds);
   // One document is looked for by its id; a whole base by looking at every row once.
   const like = documentIds.length === 1 ? `%"${documentIds[0]}"%` : `%"documentId"%`;
-  for (const [table, column] of [["gaps", "nearest"], ["turns", "nearest"], ["turns", "citations"], ["answers", "answer"]] as const) {
+  for (const [table, column] of [
+    ["gaps", "nearest"],
+    ["turns", "nearest"],
+    ["turns", "citations"],
+    ["answers", "answer"],
+  ] as const) {
     for (const row of connection.all<{ id: string; value: string }>(`SELECT id, ${column} AS value FROM ${table} WHERE ${column} LIKE ?`, like)) {
       const next = JSON.stringify(forget(JSON.parse(row.value), ids));
       if (next !== row.value) connection.run(`UPDATE ${table} SET ${column} = ? WHERE id = ?`, next, row.id);
@@ -20,5 +25,7 @@ function forget(value: unknown, ids: ReadonlySet<string>): unknown {
   if (typeof value !== "object" || value === null) return value;
   const owner = (value as { documentId?: unknown }).documentId;
   const isQuote = typeof owner === "string" && ids.has(owner);
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => (isQuote && (key === "text" || key === "quote") ? [key, ""] : [key, forget(item, ids)])));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => (isQuote && (key === "text" || key === "quote") ? [key, ""] : [key, forget(item, ids)])),
+  );
 }

@@ -5,7 +5,13 @@ import { DatabaseSync } from "node:sqlite";
 import { StarboxError } from "#base";
 
 /** What the holder says about itself. A pid file lies after pid reuse, so this never decides anything. */
-export type LockHolder = { readonly pid: number; readonly port: number | null; readonly host: string | null; readonly command: string; readonly since: string };
+export type LockHolder = {
+  readonly pid: number;
+  readonly port: number | null;
+  readonly host: string | null;
+  readonly command: string;
+  readonly since: string;
+};
 
 export type DataLock = { update(about: { readonly port?: number; readonly host?: string }): void; release(): void };
 
@@ -19,10 +25,16 @@ export function lockDataFolder(dataDir: string, command: string): DataLock {
   } catch (cause) {
     database.close();
     const holder = readLockHolder(dataDir);
-    const who = holder === null ? "another process" : `process ${holder.pid} (${holder.command}${holder.port === null ? "" : `, port ${holder.port}`}, since ${holder.since})`;
+    const who =
+      holder === null
+        ? "another process"
+        : `process ${holder.pid} (${holder.command}${holder.port === null ? "" : `, port ${holder.port}`}, since ${holder.since})`;
     throw new StarboxError("data_locked", `The data folder ${dataDir} belongs to ${who}.`, {
       hint: "Use the running box (STARBOX_URL), stop it, or choose another folder with --data.",
-      zh: { message: `数据文件夹 ${dataDir} 正由 ${holder === null ? "另一个进程" : `进程 ${holder.pid}`} 使用。`, hint: "请使用正在运行的星匣（STARBOX_URL），或先停止它，或用 --data 指定其他文件夹。" },
+      zh: {
+        message: `数据文件夹 ${dataDir} 正由 ${holder === null ? "另一个进程" : `进程 ${holder.pid}`} 使用。`,
+        hint: "请使用正在运行的星匣（STARBOX_URL），或先停止它，或用 --data 指定其他文件夹。",
+      },
       ...(holder === null ? {} : { details: { holder } }),
       cause,
     });

@@ -12,7 +12,10 @@ export function migrate(connection: Connection, all: readonly Migration[] = migr
   if (found > newest) {
     throw new StarboxError("data_corrupt", `The data folder has schema ${found}; this Starbox knows up to ${newest}.`, {
       hint: "It was written by a newer Starbox: run that version, or restore a backup made by this one.",
-      zh: { message: `数据文件夹的结构版本是 ${found}，当前星匣只认识到 ${newest}。`, hint: "它由更新版本的星匣写入：请运行新版本，或恢复本版本的备份。" },
+      zh: {
+        message: `数据文件夹的结构版本是 ${found}，当前星匣只认识到 ${newest}。`,
+        hint: "它由更新版本的星匣写入：请运行新版本，或恢复本版本的备份。",
+      },
       details: { found, newest },
     });
   }

@@ -2,16 +2,30 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { type Blobs, createBlobs } from "./blobs.ts";
-import { type ChatRepository, type AnswerRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
+import { type AnswerRepository, type ChatRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
 import { type ChunkRepository, createChunkRepository, createVectorRepository, type VectorRepository } from "./chunks.ts";
 import { type Connection, openConnection } from "./connection.ts";
-import { createDocumentRepository, createTextRepository, createVersionRepository, type DocumentRepository, type TextRepository, type VersionRepository } from "./documents.ts";
+import {
+  createDocumentRepository,
+  createTextRepository,
+  createVersionRepository,
+  type DocumentRepository,
+  type TextRepository,
+  type VersionRepository,
+} from "./documents.ts";
+import { forgetDocuments } from "./forget.ts";
 import { createChunkIndex } from "./index-write.ts";
 import { createJobRepository, type JobRepository } from "./jobs.ts";
-import { createCuratedRepository, createGapRepository, createKbRepository, type CuratedRepository, type GapRepository, type KbRepository } from "./kbs.ts";
+import {
+  type CuratedRepository,
+  createCuratedRepository,
+  createGapRepository,
+  createKbRepository,
+  type GapRepository,
+  type KbRepository,
+} from "./kbs.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
-import { forgetDocuments } from "./forget.ts";
 import { migrate } from "./migrate.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
 
@@ -53,7 +67,8 @@ export type SettingRepository = ReturnType<typeof createSettingRepository>;
 function createSettingRepository(connection: Connection) {
   return {
     read: (key: string) => connection.get<{ value: string }>("SELECT value FROM settings WHERE key = ?", key)?.value ?? null,
-    write: (key: string, value: string) => connection.run("INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value),
+    write: (key: string, value: string) =>
+      connection.run("INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value),
     remove: (key: string) => connection.run("DELETE FROM settings WHERE key = ?", key),
   };
 }

@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { StarboxError } from "#base";
 import { migrate, nameSqliteError, openConnection, openStorage, readLockHolder, type Storage } from "#storage";
-import { afterEach, beforeEach, expect, test } from "vitest";
 
 let dataDir: string;
 let storage: Storage;
@@ -53,7 +53,14 @@ test("a newer schema is refused by name; migrations run once", () => {
 
 test("a migration that fails leaves nothing behind", () => {
   const connection = openConnection(path.join(dataDir, "other.db"));
-  const broken = { number: 1, name: "broken", up: () => { connection.raw.exec("CREATE TABLE half (a)"); throw new Error("stop"); } };
+  const broken = {
+    number: 1,
+    name: "broken",
+    up: () => {
+      connection.raw.exec("CREATE TABLE half (a)");
+      throw new Error("stop");
+    },
+  };
   expect(() => migrate(connection, [broken])).toThrow("stop");
   expect(connection.all("SELECT name FROM sqlite_master WHERE name = 'half'")).toEqual([]);
   connection.close();
@@ -62,7 +69,12 @@ test("a migration that fails leaves nothing behind", () => {
 test("nested transactions undo only their own part", () => {
   storage.transaction(() => {
     storage.settings.write("kept", "1");
-    expect(() => storage.transaction(() => { storage.settings.write("lost", "1"); throw new Error("inner"); })).toThrow("inner");
+    expect(() =>
+      storage.transaction(() => {
+        storage.settings.write("lost", "1");
+        throw new Error("inner");
+      }),
+    ).toThrow("inner");
   });
   expect([storage.settings.read("kept"), storage.settings.read("lost")]).toEqual(["1", null]);
 });
@@ -87,7 +99,13 @@ test("a full database is disk_full, and what was committed stays", () => {
   storage.checkpoint();
   const pages = storage.connection.get<{ page_count: number }>("PRAGMA page_count")?.page_count ?? 0;
   storage.connection.raw.exec(`PRAGMA max_page_count = ${pages + 4}`);
-  expect(codeOf(() => storage.transaction(() => { for (let i = 0; i < 1000; i++) storage.settings.write(`k${i}`, "x".repeat(4000)); }))).toBe("disk_full");
+  expect(
+    codeOf(() =>
+      storage.transaction(() => {
+        for (let i = 0; i < 1000; i++) storage.settings.write(`k${i}`, "x".repeat(4000));
+      }),
+    ),
+  ).toBe("disk_full");
   storage.connection.raw.exec("PRAGMA max_page_count = 1000000");
   expect(storage.settings.read("before")).toBe("1");
   expect(storage.settings.read("k0")).toBe(null);
@@ -99,9 +117,33 @@ test("a full database is disk_full, and what was committed stays", () => {
 test("rows come back as they went in", () => {
   const at = "2026-01-01T00:00:00.000Z";
   const kb = storage.kbs.insert({ id: "kb_1", name: "劳动", description: "", embedder: null, createdAt: at, updatedAt: at });
-  const document = storage.documents.insert({ id: "doc_1", kb, path: "甲/乙.md", folder: "甲", title: "乙", type: "md", tags: ["t"], parent: null, state: "waiting", createdAt: at });
+  const document = storage.documents.insert({
+    id: "doc_1",
+    kb,
+    path: "甲/乙.md",
+    folder: "甲",
+    title: "乙",
+    type: "md",
+    tags: ["t"],
+    parent: null,
+    state: "waiting",
+    createdAt: at,
+  });
   const version = storage.versions.insert({ id: "ver_1", document, number: 1, sha256: "00", bytes: 3, createdAt: at });
-  const chunk = storage.chunks.insert({ kb, document, version, ordinal: 0, start: 0, end: 2, page: 1, context: ["题"], label: "第一条", text: "内容", hash: new Uint8Array(16), edited: false });
+  const chunk = storage.chunks.insert({
+    kb,
+    document,
+    version,
+    ordinal: 0,
+    start: 0,
+    end: 2,
+    page: 1,
+    context: ["题"],
+    label: "第一条",
+    text: "内容",
+    hash: new Uint8Array(16),
+    edited: false,
+  });
   storage.versions.update(version, { state: "current", chunks: 1, scanned: [2] });
   storage.documents.update(document, { currentVersion: version, state: "words", error: { code: "internal", message: "x" } });
   expect(storage.documents.find("doc_1")).toMatchObject({ tags: ["t"], state: "words", error: { code: "internal" }, titleByPerson: false });
@@ -121,7 +163,21 @@ test("chats, turns, gaps, curated answers, answers", () => {
   const at = "2026-01-01T00:00:00.000Z";
   storage.kbs.insert({ id: "kb_1", name: "a", description: "", embedder: null, createdAt: at, updatedAt: at });
   storage.chats.insert({ id: "chat_1", personId: null, title: "", kbIds: ["kb_1"], model: null, headTurnId: null, createdAt: at, updatedAt: at });
-  const turn = { chatId: "chat_1", content: "问", citations: [], refused: false, nearest: [], rating: null, correction: null, correctionReason: null, model: null, error: null, answerId: null, open: false, createdAt: at } as const;
+  const turn = {
+    chatId: "chat_1",
+    content: "问",
+    citations: [],
+    refused: false,
+    nearest: [],
+    rating: null,
+    correction: null,
+    correctionReason: null,
+    model: null,
+    error: null,
+    answerId: null,
+    open: false,
+    createdAt: at,
+  } as const;
   storage.chats.insertTurn({ ...turn, id: "t1", parentId: null, role: "user" });
   storage.chats.insertTurn({ ...turn, id: "t2", parentId: "t1", role: "assistant", open: true });
   expect(storage.chats.readBranch("t2").map((row) => row.id)).toEqual(["t1", "t2"]);

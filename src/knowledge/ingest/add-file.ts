@@ -32,7 +32,11 @@ export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promi
       const document = known ?? insertDocument(deps, kb, path, file, at);
       const version = insertVersion(deps, document, blob, at);
       storage.documents.update(document.num, {
-        newestVersion: version, state: "waiting", error: null, updatedAt: at, ...(file.tags === undefined ? {} : { tags: file.tags }),
+        newestVersion: version,
+        state: "waiting",
+        error: null,
+        updatedAt: at,
+        ...(file.tags === undefined ? {} : { tags: file.tags }),
       });
       enqueue(deps, kb, { path, version, bytes: blob.bytes, urgent: file.urgent ?? false });
       return { path, documentId: document.id, changed: true };
@@ -54,8 +58,16 @@ function updateTags({ storage }: IngestDeps, document: DocumentRow, tags: readon
 
 function insertDocument({ storage, now }: IngestDeps, kb: KbRow, path: string, file: NewFile, at: string): DocumentRow {
   const num = storage.documents.insert({
-    id: newId("doc", now()), kb: kb.num, path, folder: folderOf(path), title: stemOf(path), type: typeOf(path),
-    tags: file.tags ?? [], parent: file.parent ?? null, state: "waiting", createdAt: at,
+    id: newId("doc", now()),
+    kb: kb.num,
+    path,
+    folder: folderOf(path),
+    title: stemOf(path),
+    type: typeOf(path),
+    tags: file.tags ?? [],
+    parent: file.parent ?? null,
+    state: "waiting",
+    createdAt: at,
   });
   return storage.documents.findByNum(num) as DocumentRow;
 }
@@ -63,13 +75,31 @@ function insertDocument({ storage, now }: IngestDeps, kb: KbRow, path: string, f
 function insertVersion({ storage, now }: IngestDeps, document: DocumentRow, blob: { sha256: string; bytes: number }, at: string): number {
   const earlier = storage.versions.list(document.num);
   // A version nobody has read yet is overtaken: its job finds it old and ends.
-  for (const version of earlier) if (version.state === "building" || version.state === "failed") storage.versions.update(version.num, { state: "old" });
-  return storage.versions.insert({ id: newId("ver", now()), document: document.num, number: (earlier.at(-1)?.number ?? 0) + 1, sha256: blob.sha256, bytes: blob.bytes, createdAt: at });
+  for (const version of earlier)
+    if (version.state === "building" || version.state === "failed") storage.versions.update(version.num, { state: "old" });
+  return storage.versions.insert({
+    id: newId("ver", now()),
+    document: document.num,
+    number: (earlier.at(-1)?.number ?? 0) + 1,
+    sha256: blob.sha256,
+    bytes: blob.bytes,
+    createdAt: at,
+  });
 }
 
-export function enqueue(deps: IngestDeps, kb: Pick<KbRow, "id">, file: { readonly path: string; readonly version: number; readonly bytes: number; readonly urgent: boolean }): void {
+export function enqueue(
+  deps: IngestDeps,
+  kb: Pick<KbRow, "id">,
+  file: { readonly path: string; readonly version: number; readonly bytes: number; readonly urgent: boolean },
+): void {
   deps.jobs.add({
-    kind: "ingest", subject: file.path, kbId: kb.id, key: String(file.version), payload: { version: file.version },
-    priority: file.urgent ? 0 : 10, size: file.bytes, unit: "chunks",
+    kind: "ingest",
+    subject: file.path,
+    kbId: kb.id,
+    key: String(file.version),
+    payload: { version: file.version },
+    priority: file.urgent ? 0 : 10,
+    size: file.bytes,
+    unit: "chunks",
   });
 }

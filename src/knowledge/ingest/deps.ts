@@ -15,7 +15,13 @@ export type ReadFile = {
 };
 
 export type FileReader = {
-  read(file: { readonly filePath: string; readonly name: string; /** How many archives and mails it lies in. */ readonly depth: number; readonly houseWords: readonly string[]; readonly signal: AbortSignal }): Promise<ReadFile>;
+  read(file: {
+    readonly filePath: string;
+    readonly name: string /** How many archives and mails it lies in. */;
+    readonly depth: number;
+    readonly houseWords: readonly string[];
+    readonly signal: AbortSignal;
+  }): Promise<ReadFile>;
   /** Words of single texts, for a chunk that a person edited. */
   cutWords(texts: readonly string[], houseWords: readonly string[]): Promise<readonly string[]>;
   close(): Promise<void>;

@@ -65,10 +65,21 @@ export async function makeWay(deps: IngestDeps, signal: AbortSignal): Promise<vo
 }
 
 /** Vectors of these passages: kept ones where there are any, the model for the rest. */
-export async function embedRows({ storage }: IngestDeps, model: EmbeddingModel, rows: readonly ChunkRow[], signal: AbortSignal): Promise<readonly Float32Array[]> {
+export async function embedRows(
+  { storage }: IngestDeps,
+  model: EmbeddingModel,
+  rows: readonly ChunkRow[],
+  signal: AbortSignal,
+): Promise<readonly Float32Array[]> {
   const kept = rows.map((row) => storage.vectors.find(model.id, row.hash));
   const missing = rows.filter((_, i) => kept[i] === undefined);
-  const fresh = missing.length === 0 ? [] : await model.embed(missing.map((row) => passageText(row.context, row.text)), { kind: "passage", signal });
+  const fresh =
+    missing.length === 0
+      ? []
+      : await model.embed(
+          missing.map((row) => passageText(row.context, row.text)),
+          { kind: "passage", signal },
+        );
   let next = 0;
   return kept.map((vector) => vector ?? (fresh[next++] as Float32Array));
 }

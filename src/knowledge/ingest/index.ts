@@ -5,8 +5,8 @@ import type { DocumentRow, KbRow } from "#storage";
 import { addFile, enqueue, type NewFile } from "./add-file.ts";
 import type { IngestDeps } from "./deps.ts";
 import { embedJob, enqueueEmbedding } from "./embed-job.ts";
-import { ingestJob, relinkEditions } from "./ingest-job.ts";
 import { createGate } from "./gate.ts";
+import { ingestJob, relinkEditions } from "./ingest-job.ts";
 import { createPace } from "./pace.ts";
 import { enqueuePurge, purgeFor, purgeJob } from "./purge-job.ts";
 import { enqueueRecut } from "./recut-job.ts";
@@ -16,7 +16,7 @@ export type { NewFile } from "./add-file.ts";
 export type { FileReader, IngestDeps, ReadFile } from "./deps.ts";
 export { workKey } from "./editions.ts";
 export { createFileReader } from "./file-reader.ts";
-export { passageHash, passageText } from "./passage.ts";
+export { passageHash } from "./passage.ts";
 
 export type Ingest = {
   /** Registers the jobs and takes up what a stopped box left. Call before `jobs.start()`. */
@@ -130,8 +130,16 @@ function setAside({ storage, now }: IngestDeps, job: JobInfo): void {
   const kb = job.kbId === null ? undefined : storage.kbs.find(job.kbId);
   const document = kb === undefined ? undefined : storage.documents.findByPath(kb.num, job.subject);
   if (document === undefined || (document.state !== "reading" && document.state !== "waiting")) return;
-  const stopped = new StarboxError("cancelled", "Reading this file was cancelled.", { hint: "Retry it to read it after all.", zh: { message: "已取消读取该文件。", hint: "可点“重试”重新读取。" } });
-  const error: ErrorRecord = job.error ?? { code: stopped.code, message: stopped.message, ...(stopped.hint === undefined ? {} : { hint: stopped.hint }), ...(stopped.zh === undefined ? {} : { zh: stopped.zh }) };
+  const stopped = new StarboxError("cancelled", "Reading this file was cancelled.", {
+    hint: "Retry it to read it after all.",
+    zh: { message: "已取消读取该文件。", hint: "可点“重试”重新读取。" },
+  });
+  const error: ErrorRecord = job.error ?? {
+    code: stopped.code,
+    message: stopped.message,
+    ...(stopped.hint === undefined ? {} : { hint: stopped.hint }),
+    ...(stopped.zh === undefined ? {} : { zh: stopped.zh }),
+  };
   storage.transaction(() => {
     storage.documents.update(document.num, { state: "failed", error, updatedAt: new Date(now()).toISOString() });
     if (document.newestVersion !== null) storage.versions.update(document.newestVersion, { state: "failed" });

@@ -16,7 +16,11 @@ type Target = { readonly version: VersionRow; readonly document: DocumentRow; re
 
 export function ingestJob(deps: JobDeps): JobHandler {
   // One more than can be read at once: while one is being stored, the readers have work.
-  return { kind: "ingest", concurrency: deps.readers + 1, run: async (context) => await (context.payload.recut === undefined ? run(deps, context) : runRecut(deps, context)) };
+  return {
+    kind: "ingest",
+    concurrency: deps.readers + 1,
+    run: async (context) => await (context.payload.recut === undefined ? run(deps, context) : runRecut(deps, context)),
+  };
 }
 
 async function run(deps: JobDeps, context: JobContext): Promise<void> {
@@ -28,7 +32,8 @@ async function run(deps: JobDeps, context: JobContext): Promise<void> {
   // A small file is read before anybody could see this; each commit is a trip to the disk.
   if (version.bytes > shownBytes) storage.documents.update(document.num, { state: "reading" });
   // What an attempt that was killed left behind.
-  if (storage.chunks.listSome(version.num, 1).length > 0) await inSlices(storage.transactionRelaxed, () => removeSomeChunks(storage, version.num), { signal: context.signal });
+  if (storage.chunks.listSome(version.num, 1).length > 0)
+    await inSlices(storage.transactionRelaxed, () => removeSomeChunks(storage, version.num), { signal: context.signal });
   const file = await deps.reader.read({
     filePath: storage.blobs.filePath(version.sha256),
     name: document.path,
@@ -62,7 +67,12 @@ async function addMembers(deps: IngestDeps, { document, kb }: Target, file: Read
   const ids = new Set<string>();
   for (const member of file.parsed.children) {
     signal.throwIfAborted();
-    const added = await addFile(deps, kb, { path: `${document.path}/${member.path}`, content: { bytes: member.bytes }, parent: document.num, tags: document.tags });
+    const added = await addFile(deps, kb, {
+      path: `${document.path}/${member.path}`,
+      content: { bytes: member.bytes },
+      parent: document.num,
+      tags: document.tags,
+    });
     ids.add(added.documentId);
   }
   return ids;
@@ -97,7 +107,12 @@ async function writeChunks(deps: JobDeps, target: Target, file: ReadFile, contex
       next++;
       return true;
     },
-    { signal: context.signal, gate: deps.gate, beforeSlice: () => findTarget(deps, version.num) !== null, afterSlice: () => context.progress(next, chunks.length) },
+    {
+      signal: context.signal,
+      gate: deps.gate,
+      beforeSlice: () => findTarget(deps, version.num) !== null,
+      afterSlice: () => context.progress(next, chunks.length),
+    },
   );
 }
 
@@ -113,10 +128,22 @@ function switchVersion(deps: IngestDeps, { version, document, kb }: Target, { pa
   const needsOcr = count === 0 && parsed.scannedPages.length > 0;
   if (row.currentVersion !== null) storage.versions.update(row.currentVersion, { state: "old" });
   storage.versions.update(version.num, {
-    state: "current", pages: parsed.pages, scanned: parsed.scannedPages, warnings: parsed.warnings, language: parsed.meta.language ?? null, chunks: count, embedded,
+    state: "current",
+    pages: parsed.pages,
+    scanned: parsed.scannedPages,
+    warnings: parsed.warnings,
+    language: parsed.meta.language ?? null,
+    chunks: count,
+    embedded,
   });
   storage.documents.update(document.num, {
-    currentVersion: version.num, title, date, work, error: null, state: needsOcr ? "needs-ocr" : embedded === count ? "ready" : "words", updatedAt: new Date(deps.now()).toISOString(),
+    currentVersion: version.num,
+    title,
+    date,
+    work,
+    error: null,
+    state: needsOcr ? "needs-ocr" : embedded === count ? "ready" : "words",
+    updatedAt: new Date(deps.now()).toISOString(),
   });
   for (const key of new Set([row.work, work])) if (key !== null) relinkEditions(deps, kb.num, key);
   if (work === null && row.edition !== null) storage.documents.update(document.num, { edition: null, supersededBy: null });

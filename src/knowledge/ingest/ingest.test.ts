@@ -2,12 +2,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { silentLogger, StarboxError } from "#base";
+import { zipSync } from "fflate";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { StarboxError, silentLogger } from "#base";
 import type { EmbeddingModel, JobRunner } from "#contracts";
 import { createJobRunner } from "#jobs";
 import { type KbRow, openStorage, type Storage } from "#storage";
-import { zipSync } from "fflate";
-import { afterEach, beforeEach, expect, test } from "vitest";
 import { createParsePool } from "../parse/index.ts";
 import { dateInName, linkEditions, workKey } from "./editions.ts";
 import { createFileReader, createIngest, type Ingest } from "./index.ts";
@@ -25,8 +25,14 @@ let embeddedTexts: string[];
 /** Vectors that follow from the text alone: what is tested here is which texts get one, and when. */
 function createEmbedder(id: string): EmbeddingModel {
   return {
-    id, dimensions: 4, maxTokens: 512,
-    embed: async (texts) => texts.map((text) => { embeddedTexts.push(text); return Float32Array.of(text.length % 7, 1, 2, 3); }),
+    id,
+    dimensions: 4,
+    maxTokens: 512,
+    embed: async (texts) =>
+      texts.map((text) => {
+        embeddedTexts.push(text);
+        return Float32Array.of(text.length % 7, 1, 2, 3);
+      }),
     countTokens: async (texts) => texts.map((text) => text.length),
   };
 }
@@ -35,7 +41,13 @@ function open(): void {
   storage = openStorage(dataDir);
   jobs = createJobRunner({ store: storage.jobs });
   ingest = createIngest({
-    storage, jobs, reader: createFileReader(createParsePool({ size: 1 })), maxFileBytes: 1 << 20, readers: 1, now: Date.now, logger: silentLogger,
+    storage,
+    jobs,
+    reader: createFileReader(createParsePool({ size: 1 })),
+    maxFileBytes: 1 << 20,
+    readers: 1,
+    now: Date.now,
+    logger: silentLogger,
     embedders: {
       async embeddingModel() {
         if (embedder === null) throw new StarboxError("model_not_ready", "On its way.");
@@ -63,7 +75,8 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true });
 });
 
-const add = async (name: string, text: string | Uint8Array) => await ingest.addFile(kb, { path: name, content: { bytes: typeof text === "string" ? new TextEncoder().encode(text) : text } });
+const add = async (name: string, text: string | Uint8Array) =>
+  await ingest.addFile(kb, { path: name, content: { bytes: typeof text === "string" ? new TextEncoder().encode(text) : text } });
 async function settled(kinds: readonly string[] = ["ingest", "purge"]): Promise<void> {
   for (let i = 0; i < 600; i++) {
     const open = [...jobs.list({ state: "queued" }), ...jobs.list({ state: "running" })].filter((job) => kinds.includes(job.kind));
@@ -75,20 +88,27 @@ async function settled(kinds: readonly string[] = ["ingest", "purge"]): Promise<
 const documents = () => storage.documents.list(kb.num, { limit: 1000 });
 const find = (word: string): string[] =>
   storage.connection
-    .all<{ path: string }>("SELECT d.path FROM chunk_words w JOIN chunks c ON c.id = w.rowid JOIN documents d ON d.current_version = c.version WHERE chunk_words MATCH ? ORDER BY d.path", `"${word}"`)
+    .all<{ path: string }>(
+      "SELECT d.path FROM chunk_words w JOIN chunks c ON c.id = w.rowid JOIN documents d ON d.current_version = c.version WHERE chunk_words MATCH ? ORDER BY d.path",
+      `"${word}"`,
+    )
     .map((row) => row.path);
 /** Every file of the data folder that still holds the word, in UTF-8. */
 function filesWith(word: string): string[] {
   const bytes = Buffer.from(word);
-  const walk = (folder: string): string[] => readdirSync(folder).flatMap((name) => {
-    const file = path.join(folder, name);
-    return statSync(file).isDirectory() ? walk(file) : readFileSync(file).includes(bytes) ? [path.relative(dataDir, file)] : [];
-  });
+  const walk = (folder: string): string[] =>
+    readdirSync(folder).flatMap((name) => {
+      const file = path.join(folder, name);
+      return statSync(file).isDirectory() ? walk(file) : readFileSync(file).includes(bytes) ? [path.relative(dataDir, file)] : [];
+    });
   return walk(dataDir);
 }
 
 test("a file becomes searchable by words, then by meaning once an embedder is there", async () => {
-  expect(await add("a/law.md", "# 劳动法\n\n第一条 试用期最长不得超过六个月。\n\n第二条 工资按月支付。\n")).toMatchObject({ path: "a/law.md", changed: true });
+  expect(await add("a/law.md", "# 劳动法\n\n第一条 试用期最长不得超过六个月。\n\n第二条 工资按月支付。\n")).toMatchObject({
+    path: "a/law.md",
+    changed: true,
+  });
   await settled();
   expect(documents()).toMatchObject([{ path: "a/law.md", folder: "a", type: "md", title: "劳动法", state: "words" }]);
   expect(find("试用期")).toEqual(["a/law.md"]);
@@ -130,13 +150,16 @@ test("a removed document leaves no word, no vector and no byte", async () => {
   expect(filesWith("紫罗兰")).toEqual([]);
   expect(filesWith("独角兽")).toEqual([]);
   expect(filesWith("secret.md")).toEqual([]);
-  expect(storage.connection.get<{ n: number }>("SELECT count(*) AS n FROM vectors")?.n).toBe(storage.connection.get<{ n: number }>("SELECT count(DISTINCT hash) AS n FROM chunks")?.n);
+  expect(storage.connection.get<{ n: number }>("SELECT count(*) AS n FROM vectors")?.n).toBe(
+    storage.connection.get<{ n: number }>("SELECT count(DISTINCT hash) AS n FROM chunks")?.n,
+  );
   expect(readdirSync(path.join(dataDir, "blobs")).flatMap((folder) => readdirSync(path.join(dataDir, "blobs", folder)))).toHaveLength(1);
   expect(storage.checkIntegrity()).toBe("ok");
 });
 
 test("members of a ZIP are documents of their own; those missing from the next version go", async () => {
-  const zip = (files: Record<string, string>): Uint8Array => zipSync(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, new TextEncoder().encode(text)])));
+  const zip = (files: Record<string, string>): Uint8Array =>
+    zipSync(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, new TextEncoder().encode(text)])));
   await add("box.zip", zip({ "inner/a.md": "# 甲\n\n孔雀东南飞。", "b.txt": "白鹭上青天。" }));
   await settled();
   expect(documents().map((row) => row.path)).toEqual(["box.zip", "box.zip/b.txt", "box.zip/inner/a.md"]);
@@ -156,7 +179,10 @@ test("a poisoned file is set aside with its reason, the rest goes on; too large 
   await add("broken.pdf", "%PDF-1.7 this is no PDF");
   await add("good.md", "# 好\n\n正常的文件。\n");
   await settled();
-  expect(documents().map((row) => [row.path, row.state])).toEqual([["broken.pdf", "failed"], ["good.md", "words"]]);
+  expect(documents().map((row) => [row.path, row.state])).toEqual([
+    ["broken.pdf", "failed"],
+    ["good.md", "words"],
+  ]);
   expect(documents()[0]?.error?.code).toMatch(/^document_/);
   expect(await add("broken.pdf", "%PDF-1.7 this is no PDF")).toMatchObject({ changed: false });
   await expect(add("big.md", "x".repeat(2 << 20))).rejects.toMatchObject({ code: "document_too_large" });

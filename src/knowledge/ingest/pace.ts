@@ -4,7 +4,11 @@ export type Pace = {
   wasRead(bytes: number): void;
   wasEmbedded(chunks: number, ms: number): void;
   /** null: nothing to do, or nothing measured yet. */
-  etaSeconds(left: { readonly bytes: number; readonly chunks: number; /** Chunks a byte gives, as far as known. */ readonly chunksPerByte: number }): number | null;
+  etaSeconds(left: {
+    readonly bytes: number;
+    readonly chunks: number /** Chunks a byte gives, as far as known. */;
+    readonly chunksPerByte: number;
+  }): number | null;
 };
 
 /** Reading is measured over the last files, several at a time; a pause longer than this starts a new measurement. */

@@ -5,14 +5,21 @@ const maxChars = 1000;
 
 /** `a/b.md`; throws `path_unsafe` for what would lead outside or cannot be a name. */
 export function cleanPath(raw: string): string {
-  const parts = raw.replaceAll("\\", "/").split("/").filter((part) => part !== "" && part !== ".");
+  const parts = raw
+    .replaceAll("\\", "/")
+    .split("/")
+    .filter((part) => part !== "" && part !== ".");
   const path = parts.join("/");
   const reason =
-    path === "" ? "it is empty"
-    : parts.includes("..") ? `".." leads outside`
-    : /\p{Cc}/u.test(path) ? "it holds control characters"
-    : path.length > maxChars ? `it is longer than ${maxChars} characters`
-    : null;
+    path === ""
+      ? "it is empty"
+      : parts.includes("..")
+        ? `".." leads outside`
+        : /\p{Cc}/u.test(path)
+          ? "it holds control characters"
+          : path.length > maxChars
+            ? `it is longer than ${maxChars} characters`
+            : null;
   if (reason === null) return path;
   throw new StarboxError("path_unsafe", `The path ${JSON.stringify(raw.slice(0, 120))} cannot be used: ${reason}.`, {
     hint: "Give a path relative to the folder that is added, such as contracts/2024.md.",

@@ -36,7 +36,8 @@ export async function purgeFor({ storage, now }: IngestDeps, maxMs: number): Pro
   const end = now() + maxMs;
   const signal = AbortSignal.timeout(maxMs);
   try {
-    for (let old = storage.versions.listOld(1)[0]; old !== undefined && now() < end; old = storage.versions.listOld(1)[0]) await purgeVersion(storage, old, signal);
+    for (let old = storage.versions.listOld(1)[0]; old !== undefined && now() < end; old = storage.versions.listOld(1)[0])
+      await purgeVersion(storage, old, signal);
     for (let i = 0; i < 20 && !storage.checkpoint(); i++) await sleep(100);
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -29,7 +29,9 @@ export async function runRecut(deps: IngestDeps, context: JobContext): Promise<v
         rows.slice(from, from + 20).forEach((row, i) => {
           const now = storage.chunks.find(row.id);
           if (now === undefined || now.text !== row.text) return;
-          storage.index.addChunks(kb.num, [{ chunkId: row.id, words: [cut[from + i] ?? ""], contextWords: [titleWords.get(row.context.join("\n")) ?? ""] }]);
+          storage.index.addChunks(kb.num, [
+            { chunkId: row.id, words: [cut[from + i] ?? ""], contextWords: [titleWords.get(row.context.join("\n")) ?? ""] },
+          ]);
         });
       });
       await nextTurn();

@@ -15,7 +15,11 @@ type Options = {
 };
 
 /** Calls `step` until it says that nothing is left; many calls a transaction, many transactions. */
-export async function inSlices(transaction: <T>(work: () => T) => T, step: () => boolean, { signal, beforeSlice, afterSlice, gate }: Options): Promise<void> {
+export async function inSlices(
+  transaction: <T>(work: () => T) => T,
+  step: () => boolean,
+  { signal, beforeSlice, afterSlice, gate }: Options,
+): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     const more = transaction(() => {

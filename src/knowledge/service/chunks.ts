@@ -14,7 +14,8 @@ export function createChunks(deps: KnowledgeDeps): Part {
   const lookup = createLookup(deps);
   const read = (id: number): ChunkInfo => present(storage.chunks.find(id) as ChunkRow);
   /** Words are cut before the transaction; the row is looked at again inside it. */
-  const cut = async (kb: KbRow, texts: readonly string[]): Promise<readonly string[]> => await reader.cutWords(texts, storage.kbs.readDictionary(kb.num).words);
+  const cut = async (kb: KbRow, texts: readonly string[]): Promise<readonly string[]> =>
+    await reader.cutWords(texts, storage.kbs.readDictionary(kb.num).words);
   return {
     async listChunks(_actor, documentId) {
       const row = lookup.document(documentId);
@@ -35,7 +36,10 @@ export function createChunks(deps: KnowledgeDeps): Part {
       const { chunk } = found;
       const [left, right] = [chunk.text.slice(0, at), chunk.text.slice(at)];
       if (!Number.isInteger(at) || left.trim() === "" || right.trim() === "" || /[\udc00-\udfff]/.test(chunk.text.charAt(at))) {
-        throw invalid(`Expected a place inside the text (1 to ${chunk.text.length - 1}), got ${at}.`, `请选择文本内部的位置（1 到 ${chunk.text.length - 1}）。`);
+        throw invalid(
+          `Expected a place inside the text (1 to ${chunk.text.length - 1}), got ${at}.`,
+          `请选择文本内部的位置（1 到 ${chunk.text.length - 1}）。`,
+        );
       }
       const [body = "", secondBody = "", context = ""] = await cut(found.kb, [left, right, chunk.context.join("\n")]);
       const second = storage.transaction(() => {
@@ -44,7 +48,13 @@ export function createChunks(deps: KnowledgeDeps): Part {
         const middle = chunk.edited ? chunk.end : chunk.start + at;
         storage.chunks.shiftOrdinals(chunk.version, chunk.ordinal, 1);
         rewrite(deps, now, { text: left, end: middle }, body, context);
-        const id = storage.chunks.insert({ ...now.chunk, ordinal: chunk.ordinal + 1, start: chunk.edited ? chunk.start : middle, text: right, hash: passageHash(chunk.context, right) });
+        const id = storage.chunks.insert({
+          ...now.chunk,
+          ordinal: chunk.ordinal + 1,
+          start: chunk.edited ? chunk.start : middle,
+          text: right,
+          hash: passageHash(chunk.context, right),
+        });
         storage.index.addChunks(found.kb.num, [{ chunkId: id, words: [secondBody], contextWords: [context] }]);
         finish(deps, found);
         return id;
@@ -55,7 +65,8 @@ export function createChunks(deps: KnowledgeDeps): Part {
       const found = lookup.chunk(chunkId);
       const { chunk } = found;
       const next = storage.chunks.list(chunk.version).find((other) => other.ordinal > chunk.ordinal);
-      if (next === undefined) throw invalid("This is the document's last chunk: there is none to join it with.", "这是最后一个片段，没有可合并的下一段。");
+      if (next === undefined)
+        throw invalid("This is the document's last chunk: there is none to join it with.", "这是最后一个片段，没有可合并的下一段。");
       const verbatim = !chunk.edited && !next.edited && next.end > chunk.end;
       const source = verbatim ? storage.texts.find(chunk.version)?.text : undefined;
       const text = checkText(source === undefined ? `${chunk.text}\n${next.text}` : source.slice(chunk.start, next.end));
@@ -81,12 +92,19 @@ function present(row: ChunkRow): ChunkInfo {
 }
 
 function checkText(text: string): string {
-  if (text.trim() === "" || text.length > maxChars) throw invalid(`A chunk has 1 to ${maxChars} characters, not ${text.length}.`, `片段需为 1 到 ${maxChars} 个字符。`);
+  if (text.trim() === "" || text.length > maxChars)
+    throw invalid(`A chunk has 1 to ${maxChars} characters, not ${text.length}.`, `片段需为 1 到 ${maxChars} 个字符。`);
   return text;
 }
 
 /** New text, new words; its old vector goes and a new one follows. */
-function rewrite({ storage }: KnowledgeDeps, { chunk, kb }: Found, patch: { readonly text: string; readonly end?: number; readonly edited?: boolean }, body: string, context: string): void {
+function rewrite(
+  { storage }: KnowledgeDeps,
+  { chunk, kb }: Found,
+  patch: { readonly text: string; readonly end?: number; readonly edited?: boolean },
+  body: string,
+  context: string,
+): void {
   storage.chunks.update(chunk.id, { ...patch, hash: passageHash(chunk.context, patch.text), embedded: false });
   storage.index.removeVectors([chunk.id]);
   storage.index.addChunks(kb.num, [{ chunkId: chunk.id, words: [body], contextWords: [context] }]);
@@ -96,6 +114,7 @@ function rewrite({ storage }: KnowledgeDeps, { chunk, kb }: Found, patch: { read
 function finish({ storage, ingest }: KnowledgeDeps, { chunk, document, kb }: Found): void {
   const { count, embedded } = storage.chunks.count(chunk.version);
   storage.versions.update(chunk.version, { chunks: count, embedded });
-  if (document.state === "ready" || document.state === "words") storage.documents.update(document.num, { state: embedded < count ? "words" : "ready" });
+  if (document.state === "ready" || document.state === "words")
+    storage.documents.update(document.num, { state: embedded < count ? "words" : "ready" });
   ingest.embedMissing(kb);
 }

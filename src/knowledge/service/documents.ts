@@ -5,7 +5,10 @@ import type { DocumentRow, VersionRow } from "#storage";
 import { workKey } from "../ingest/index.ts";
 import { createLookup, invalid, type KnowledgeDeps } from "./deps.ts";
 
-type Part = Pick<KnowledgeService, "addFile" | "listDocuments" | "readDocument" | "updateDocument" | "removeDocument" | "retryDocument" | "readText" | "openOriginal" | "search">;
+type Part = Pick<
+  KnowledgeService,
+  "addFile" | "listDocuments" | "readDocument" | "updateDocument" | "removeDocument" | "retryDocument" | "readText" | "openOriginal" | "search"
+>;
 
 const defaultLimit = 50;
 const maxLimit = 1000;
@@ -30,8 +33,10 @@ export function createDocuments(deps: KnowledgeDeps): Part {
       const row = lookup.document(documentId);
       const title = patch.title?.trim();
       if (title === "" || (title?.length ?? 0) > 300) throw invalid("A title has 1 to 300 characters.", "标题需为 1 到 300 个字符。");
-      if (patch.date !== undefined && patch.date !== null && !isDate(patch.date)) throw invalid(`Expected a date such as 2024-05-01, got ${JSON.stringify(patch.date)}.`, "日期格式应为 2024-05-01。");
-      if (patch.tags !== undefined && (patch.tags.length > 50 || patch.tags.some((tag) => tag.trim() === "" || tag.length > 50))) throw invalid("Up to 50 tags of 1 to 50 characters.", "最多 50 个标签，每个 1 到 50 个字符。");
+      if (patch.date !== undefined && patch.date !== null && !isDate(patch.date))
+        throw invalid(`Expected a date such as 2024-05-01, got ${JSON.stringify(patch.date)}.`, "日期格式应为 2024-05-01。");
+      if (patch.tags !== undefined && (patch.tags.length > 50 || patch.tags.some((tag) => tag.trim() === "" || tag.length > 50)))
+        throw invalid("Up to 50 tags of 1 to 50 characters.", "最多 50 个标签，每个 1 到 50 个字符。");
       storage.transaction(() => {
         storage.documents.update(row.num, {
           ...(patch.tags === undefined ? {} : { tags: [...new Set(patch.tags.map((tag) => tag.trim()))] }),
@@ -54,19 +59,32 @@ export function createDocuments(deps: KnowledgeDeps): Part {
       const version = findVersion(deps, lookup.document(documentId), versionId);
       const found = storage.texts.find(version.num);
       if (found === undefined) {
-        throw new StarboxError("conflict", "This document has not been read yet.", { hint: "Wait until its state is words or ready.", zh: { message: "该文档尚未读取完成。", hint: "请等待其状态变为可检索。" } });
+        throw new StarboxError("conflict", "This document has not been read yet.", {
+          hint: "Wait until its state is words or ready.",
+          zh: { message: "该文档尚未读取完成。", hint: "请等待其状态变为可检索。" },
+        });
       }
       return { versionId: version.id, text: found.text, blocks: found.blocks, pages: version.pages };
     },
     async openOriginal(_actor, documentId, versionId) {
       const row = lookup.document(documentId);
       const version = findVersion(deps, row, versionId);
-      return { filePath: storage.blobs.filePath(version.sha256), type: row.type, name: row.path.slice(row.path.lastIndexOf("/") + 1), sizeBytes: version.bytes };
+      return {
+        filePath: storage.blobs.filePath(version.sha256),
+        type: row.type,
+        name: row.path.slice(row.path.lastIndexOf("/") + 1),
+        sizeBytes: version.bytes,
+      };
     },
     async search(actor, kbId, query) {
       const { limit, ...rest } = query;
       if (query.query.trim() === "") throw invalid("The query is empty.", "查询不能为空。");
-      return await deps.retriever.retrieve({ kbIds: [lookup.base(kbId).id], limit: Math.min(200, Math.max(1, limit ?? 10)), viewer: { person: actor.personId, access: "everything" }, ...rest });
+      return await deps.retriever.retrieve({
+        kbIds: [lookup.base(kbId).id],
+        limit: Math.min(200, Math.max(1, limit ?? 10)),
+        viewer: { person: actor.personId, access: "everything" },
+        ...rest,
+      });
     },
   };
 }
@@ -75,10 +93,26 @@ function presentDocument({ storage }: KnowledgeDeps, row: DocumentRow, kbId: str
   const num = row.currentVersion ?? row.newestVersion;
   const version = num === null ? undefined : storage.versions.findByNum(num);
   return {
-    id: row.id, kbId, path: row.path, title: row.title, type: row.type, state: row.state,
-    pages: version?.pages ?? null, scannedPages: version?.scanned ?? [], chunks: version?.chunks ?? 0, embedded: version?.embedded ?? 0,
-    sizeBytes: version?.bytes ?? 0, sha256: version?.sha256 ?? "", version: version?.number ?? 0,
-    date: row.date, edition: presentEdition(storage, row), tags: row.tags, warnings: version?.warnings ?? [], error: row.error, createdAt: row.createdAt, updatedAt: row.updatedAt,
+    id: row.id,
+    kbId,
+    path: row.path,
+    title: row.title,
+    type: row.type,
+    state: row.state,
+    pages: version?.pages ?? null,
+    scannedPages: version?.scanned ?? [],
+    chunks: version?.chunks ?? 0,
+    embedded: version?.embedded ?? 0,
+    sizeBytes: version?.bytes ?? 0,
+    sha256: version?.sha256 ?? "",
+    version: version?.number ?? 0,
+    date: row.date,
+    edition: presentEdition(storage, row),
+    tags: row.tags,
+    warnings: version?.warnings ?? [],
+    error: row.error,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
   };
 }
 
@@ -93,7 +127,10 @@ function findVersion({ storage }: KnowledgeDeps, row: DocumentRow, versionId: st
   const num = row.currentVersion ?? row.newestVersion;
   const version = versionId === undefined ? (num === null ? undefined : storage.versions.findByNum(num)) : storage.versions.find(versionId);
   if (version !== undefined && version.document === row.num) return version;
-  throw new StarboxError("not_found", "This version of the document is gone.", { hint: "Open the document without naming a version: that is its current text.", zh: { message: "该文档的这个版本已不存在。", hint: "请直接打开文档查看当前版本。" } });
+  throw new StarboxError("not_found", "This version of the document is gone.", {
+    hint: "Open the document without naming a version: that is its current text.",
+    zh: { message: "该文档的这个版本已不存在。", hint: "请直接打开文档查看当前版本。" },
+  });
 }
 
 function readCursor(cursor: string): string {

@@ -2,12 +2,12 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { silentLogger, StarboxError } from "#base";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { StarboxError, silentLogger } from "#base";
 import type { Actor, JobRunner, KnowledgeService } from "#contracts";
 import { createJobRunner } from "#jobs";
 import { createFileReader, createIngest, createKnowledgeService, createParsePool, type Ingest } from "#knowledge";
 import { openStorage, type Storage } from "#storage";
-import { afterEach, beforeEach, expect, test } from "vitest";
 
 const actor: Actor = { personId: null, name: "operator", role: "operator" };
 let folder: string;
@@ -25,10 +25,26 @@ beforeEach(async () => {
   storage = openStorage(path.join(folder, "data"));
   jobs = createJobRunner({ store: storage.jobs });
   const reader = createFileReader(createParsePool({ size: 1 }));
-  const notReady = async () => { throw new StarboxError("model_not_ready", "On its way."); };
-  ingest = createIngest({ storage, jobs, reader, maxFileBytes: 1 << 20, readers: 1, now: Date.now, logger: silentLogger, embedders: { embeddingModel: notReady, defaultId: () => null } });
+  const notReady = async () => {
+    throw new StarboxError("model_not_ready", "On its way.");
+  };
+  ingest = createIngest({
+    storage,
+    jobs,
+    reader,
+    maxFileBytes: 1 << 20,
+    readers: 1,
+    now: Date.now,
+    logger: silentLogger,
+    embedders: { embeddingModel: notReady, defaultId: () => null },
+  });
   knowledge = createKnowledgeService({
-    storage, ingest, jobs, reader, samplesFolder, now: Date.now,
+    storage,
+    ingest,
+    jobs,
+    reader,
+    samplesFolder,
+    now: Date.now,
     retriever: { retrieve: async ({ query }) => ({ query, hits: [], ms: { embed: 0, lexical: 0, dense: 0, fuse: 0, total: 0 }, mode: "words" }) },
   });
   await ingest.resume();
@@ -48,8 +64,10 @@ async function settled(): Promise<void> {
   }
   throw new Error("jobs did not settle");
 }
-const wordsOf = (chunkId: number): string => storage.connection.get<{ body: string }>("SELECT body FROM chunk_terms WHERE chunk = ?", chunkId)?.body ?? "";
-const add = async (kbId: string, name: string, text: string): Promise<string> => (await knowledge.addFile(actor, kbId, { path: name, content: { stream: new Blob([text]).stream() } })).documentId;
+const wordsOf = (chunkId: number): string =>
+  storage.connection.get<{ body: string }>("SELECT body FROM chunk_terms WHERE chunk = ?", chunkId)?.body ?? "";
+const add = async (kbId: string, name: string, text: string): Promise<string> =>
+  (await knowledge.addFile(actor, kbId, { path: name, content: { stream: new Blob([text]).stream() } })).documentId;
 
 test("bases: create, find by name, rename, refuse a second of the same name, remove with everything in it", async () => {
   const kb = await knowledge.createBase(actor, { name: " 劳动 " });
@@ -63,7 +81,8 @@ test("bases: create, find by name, rename, refuse a second of the same name, rem
   await knowledge.removeBase(actor, kb.id);
   await expect(knowledge.removeBase(actor, "人事")).rejects.toMatchObject({ code: "kb_not_found" });
   await settled();
-  for (const table of ["documents", "versions", "texts", "chunks", "chunk_terms"]) expect(storage.connection.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)?.n, table).toBe(0);
+  for (const table of ["documents", "versions", "texts", "chunks", "chunk_terms"])
+    expect(storage.connection.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)?.n, table).toBe(0);
   expect(storage.checkIntegrity()).toBe("ok");
 });
 
@@ -79,7 +98,11 @@ test("documents: list in pages, filter, change, text and original, remove", asyn
   expect((await knowledge.listDocuments(actor, kb.id, { search: "3" })).items).toHaveLength(1);
   expect((await knowledge.listDocuments(actor, kb.id, { state: "failed" })).items).toHaveLength(0);
   const id = first.items[0]?.id as string;
-  expect(await knowledge.updateDocument(actor, id, { tags: ["甲", "甲"], title: "新题", date: "2024-02-29" })).toMatchObject({ tags: ["甲"], title: "新题", date: "2024-02-29" });
+  expect(await knowledge.updateDocument(actor, id, { tags: ["甲", "甲"], title: "新题", date: "2024-02-29" })).toMatchObject({
+    tags: ["甲"],
+    title: "新题",
+    date: "2024-02-29",
+  });
   await expect(knowledge.updateDocument(actor, id, { date: "2023-02-29" })).rejects.toMatchObject({ code: "invalid_input" });
   const text = await knowledge.readText(actor, id);
   expect(text.text).toContain("内容x/1.md");
@@ -106,8 +129,12 @@ test("chunks: edit, split, join; words follow", async () => {
   expect([wordsOf(left?.id ?? 0).includes("钥匙"), wordsOf(right?.id ?? 0).includes("钥匙")]).toEqual([false, true]);
   expect((await knowledge.listChunks(actor, id)).map((item) => item.ordinal)).toEqual([...Array(before + 1).keys()]);
   expect((await knowledge.mergeChunk(actor, chunk.id)).text).toBe(chunk.text);
-  expect((await knowledge.listChunks(actor, id))).toHaveLength(before);
-  expect(await knowledge.updateChunk(actor, chunk.id, { text: "第一条 仓库由李四管理。" })).toMatchObject({ edited: true, embedded: false, start: chunk.start });
+  expect(await knowledge.listChunks(actor, id)).toHaveLength(before);
+  expect(await knowledge.updateChunk(actor, chunk.id, { text: "第一条 仓库由李四管理。" })).toMatchObject({
+    edited: true,
+    embedded: false,
+    start: chunk.start,
+  });
   expect(wordsOf(chunk.id)).toContain("李四");
   expect(wordsOf(chunk.id)).not.toContain("张三");
   await expect(knowledge.splitChunk(actor, chunk.id, 0)).rejects.toMatchObject({ code: "invalid_input" });
@@ -130,7 +157,10 @@ test("words of the house are cut out of what is there already", async () => {
 test("curated answers, gaps, samples", async () => {
   const kb = await knowledge.createBase(actor, { name: "a" });
   const written = await knowledge.writeCurated(actor, kb.id, { question: "几点上班？", answer: "九点。" });
-  expect(await knowledge.writeCurated(actor, kb.id, { id: written.id, question: "几点上班？", answer: "八点半。" })).toMatchObject({ id: written.id, answer: "八点半。" });
+  expect(await knowledge.writeCurated(actor, kb.id, { id: written.id, question: "几点上班？", answer: "八点半。" })).toMatchObject({
+    id: written.id,
+    answer: "八点半。",
+  });
   await expect(knowledge.writeCurated(actor, kb.id, { id: "cur_x", question: "q", answer: "a" })).rejects.toMatchObject({ code: "not_found" });
   expect(await knowledge.listCurated(actor, kb.id)).toHaveLength(1);
   await knowledge.removeCurated(actor, written.id);
