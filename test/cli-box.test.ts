@@ -109,6 +109,28 @@ async function life(name: string): Promise<void> {
     ms: { lexical: expect.any(Number), dense: expect.any(Number), fuse: expect.any(Number), total: expect.any(Number) },
   });
 
+  const asked = await starbox("ask", name, "--questions", "q.jsonl", "--json");
+  expect(asked.code, asked.err).toBe(0);
+  expect(asked.lines.map((line) => [line["id"], line["question"]])).toEqual(found.lines.map((line) => [line["id"], line["query"]]));
+  for (const line of asked.lines) {
+    expect(line).toMatchObject({
+      answer: expect.any(String),
+      refused: expect.any(Boolean),
+      citations: expect.any(Array),
+      usage: { prompt_tokens: expect.any(Number), completion_tokens: expect.any(Number) },
+      ms: { retrieve: expect.any(Number), firstToken: expect.any(Number), total: expect.any(Number) },
+    });
+    const citation = {
+      marker: expect.any(Number),
+      document: expect.any(String),
+      page: null,
+      start: expect.any(Number),
+      end: expect.any(Number),
+      quote: expect.any(String),
+    };
+    for (const each of line["citations"] as object[]) expect(each).toMatchObject(citation);
+  }
+
   expect((await starbox("kb", "list", "--json")).lines.map((line) => line["name"])).toEqual([name]);
   expect(await starbox("kb", "remove", name, "--json")).toMatchObject({ code: 0, lines: [{ name, documents: 3 }] });
   expect(await starbox("kb", "remove", name, "--json")).toMatchObject({
