@@ -91,7 +91,7 @@ export function createJobRepository(connection: Connection) {
     claim(kinds: readonly JobKind[], owner: string, now: number, at: string): JobRow | undefined {
       if (kinds.length === 0) return undefined;
       const row = connection.get<{ id: string }>(
-        `SELECT id FROM jobs WHERE state = 'queued' AND not_before <= ? AND kind IN (${kinds.map(() => "?").join(", ")}) ORDER BY priority, size, created_at, id LIMIT 1`,
+        `SELECT id FROM jobs INDEXED BY jobs_next WHERE state = 'queued' AND not_before <= ? AND kind IN (${kinds.map(() => "?").join(", ")}) ORDER BY priority, size, created_at, id LIMIT 1`,
         now,
         ...kinds,
       );
@@ -108,11 +108,17 @@ export function createJobRepository(connection: Connection) {
       return find(row.id);
     },
     /** When the earliest waiting job becomes due; null: none waits. */
-    nextDue: (kinds: readonly JobKind[]) =>
-      connection.get<{ due: number | null }>(
-        `SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND kind IN (${kinds.map(() => "?").join(", ")})`,
-        ...kinds,
-      )?.due ?? null,
+    nextDue(kinds: readonly JobKind[]): number | null {
+      let due: number | null = null;
+      for (const kind of kinds) {
+        const row = connection.get<{ due: number }>(
+          "SELECT not_before AS due FROM jobs WHERE state = 'queued' AND kind = ? ORDER BY not_before LIMIT 1",
+          kind,
+        );
+        if (row !== undefined && (due === null || row.due < due)) due = row.due;
+      }
+      return due;
+    },
     progress: (
       id: string,
       progress: { readonly done: number; readonly total: number | null; readonly etaSeconds: number | null },
@@ -181,11 +187,12 @@ export function createJobRepository(connection: Connection) {
         at,
         owner,
       ).changes,
-    list(query: { readonly state?: string; readonly limit: number }) {
-      const state = query.state ?? null;
-      return connection
-        .all<Stored>(`SELECT ${columns} FROM jobs WHERE ? IS NULL OR state = ? ORDER BY updated_at DESC, id DESC LIMIT ?`, state, state, query.limit)
-        .map(readJob);
+    list({ state, limit }: { readonly state?: string; readonly limit: number }) {
+      const rows =
+        state === undefined
+          ? connection.all<Stored>(`SELECT ${columns} FROM jobs ORDER BY updated_at DESC, id DESC LIMIT ?`, limit)
+          : connection.all<Stored>(`SELECT ${columns} FROM jobs WHERE state = ? ORDER BY updated_at DESC, id DESC LIMIT ?`, state, limit);
+      return rows.map(readJob);
     },
     listOpen: (kind: JobKind, kbId?: string) =>
       connection

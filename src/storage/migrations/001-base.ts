@@ -66,7 +66,10 @@ CREATE TABLE jobs (
   done INTEGER NOT NULL DEFAULT 0, total INTEGER, unit TEXT NOT NULL, eta_seconds REAL,
   owner TEXT, heartbeat INTEGER, cancel INTEGER NOT NULL DEFAULT 0, error TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
 ) STRICT;
-CREATE INDEX jobs_next ON jobs (state, priority, size) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_next ON jobs (priority, size, created_at, id) WHERE state = 'queued';
+CREATE INDEX jobs_due ON jobs (kind, not_before) WHERE state = 'queued';
+CREATE INDEX jobs_running ON jobs (state) WHERE state = 'running';
+CREATE INDEX jobs_updated ON jobs (updated_at, id);
 CREATE UNIQUE INDEX jobs_key ON jobs (kind, key) WHERE key IS NOT NULL AND state IN ('queued', 'running');
 CREATE INDEX jobs_state ON jobs (state, updated_at);
 
