@@ -14,6 +14,9 @@ export type EngineStatus = { readonly model: string; readonly kind: ModelManifes
 
 type Engine = { readonly manifest: ModelManifest; readonly processes: readonly EngineProcess[]; readonly names: readonly string[]; readonly queue: FairQueue; readonly model: LanguageModel | EmbeddingModel | Reranker };
 
+/** Beside the model's own file, so that it is found again and goes with it. */
+export const fastCopyPath = (filePath: string): string => filePath.replace(/\.gguf$/, "") + ".fast.gguf";
+
 const bulkNice = 15;
 const bulkIdleSeconds = 60;
 const embedderLimit = 2048;
@@ -66,7 +69,7 @@ export class Engines {
       name: options.name, logger: this.#logger, idleMs: options.idleSeconds * 1000,
       load: async (): Promise<EngineLoad> => {
         await this.#makeRoom(manifest, filePath, options);
-        return { type: "load", kind: manifest.kind, filePath, contextTokens: options.contextTokens, parallel: options.parallel, threads: options.threads, nice: options.nice, gpu: options.gpu, prefixed: /(^|[^a-z0-9])e5([^a-z0-9]|$)/i.test(`${manifest.id} ${manifest.name}`) };
+        return { type: "load", kind: manifest.kind, filePath, fastPath: manifest.kind === "language" ? fastCopyPath(filePath) : null, contextTokens: options.contextTokens, parallel: options.parallel, threads: options.threads, nice: options.nice, gpu: options.gpu, prefixed: /(^|[^a-z0-9])e5([^a-z0-9]|$)/i.test(`${manifest.id} ${manifest.name}`) };
       },
     });
   }

@@ -5,7 +5,7 @@ import path from "node:path";
 import { type Logger, type Settings, StarboxError } from "#base";
 import type { EmbeddingModel, LanguageModel, ModelInfo, ModelsService, Reranker } from "#contracts";
 import { type Catalogue, loadCatalogue, type ModelEntry, type SourceKind } from "./catalogue.ts";
-import { Engines, type EngineStatus } from "./engines.ts";
+import { Engines, type EngineStatus, fastCopyPath } from "./engines.ts";
 import { importModel } from "./import-model.ts";
 import { createModelStore, hashFile, type ModelManifest, type ModelStore } from "./model-store.ts";
 import { pullModel } from "./pull/pull.ts";
@@ -187,12 +187,13 @@ class ModelManager implements Models {
 
   async remove(id: string): Promise<void> {
     if (this.#pulls.progress(id) !== undefined) throw inUse(id, "it is being pulled", "正在下载", "Cancel the pull first.", "请先取消下载。");
-    this.#manifest(id);
+    const manifest = this.#manifest(id);
     const holder = this.#options.heldBy?.(id) ?? null;
     if (holder !== null) throw inUse(id, holder, holder, "Take it out of use there first.", "请先在该处停用。");
     if (this.#engines.isBusy(id)) throw inUse(id, "it is answering requests", "正在处理请求", "Wait until they are done.", "请等待处理完成。");
     await this.#engines.forget(id);
     await this.#store.remove(id);
+    if (!fs.existsSync(this.#store.filePath(manifest))) fs.rmSync(fastCopyPath(this.#store.filePath(manifest)), { force: true });
     this.#changed();
   }
 

@@ -22,7 +22,7 @@ export function availableMemoryBytes(): number {
   return available;
 }
 
-/** Weights may lie twice for a part (repacked for the processor), hence the share on top; keys and values are kept in 16 bit. */
+/** Weights may lie wider or twice for a part (repacked for the processor), hence the share on top; keys and values are kept in 16 bit. */
 export async function planMemory(filePath: string, options: { readonly contextTokens: number; readonly parallel: number }): Promise<MemoryPlan> {
   const { metadata } = await loadGgufHeader(filePath);
   const family = String(metadata.get("general.architecture") ?? "");
@@ -35,7 +35,7 @@ export async function planMemory(filePath: string, options: { readonly contextTo
   const headWidth = number("attention.key_length", width / heads);
   const causal = metadata.get(`${family}.attention.causal`) !== false;
   const perToken = causal ? 2 * 2 * number("block_count", 32) * number("attention.head_count_kv", heads) * headWidth : 0;
-  const weightsBytes = Math.round(fs.statSync(filePath).size * 1.15);
+  const weightsBytes = Math.round(fs.statSync(filePath).size * 1.3);
   const contextBytes = perToken * options.contextTokens * options.parallel;
   const workBytes = (causal ? 256 : 96) * 2 ** 20;
   return { weightsBytes, contextBytes, workBytes, totalBytes: weightsBytes + contextBytes + workBytes };

@@ -2,6 +2,7 @@
 import { getLlama, type Llama, type LlamaContext, type LlamaContextSequence, type LlamaGrammar, LlamaGrammarEvaluationState, LlamaLogLevel, type LlamaModel, LlamaVocabularyType, type Token } from "node-llama-cpp";
 import { StarboxError } from "#base";
 import type { FinishReason, GenerateRequest, StreamPart, ToolDefinition } from "#contracts";
+import { preferFastCopy } from "./fast-copy.ts";
 import { toGrammarSchema, toolCallSchema } from "./json-grammar.ts";
 import type { EngineInfo, EngineLoad, WireRequest } from "./protocol.ts";
 import { type PromptPiece, renderPrompt } from "./render-prompt.ts";
@@ -37,7 +38,7 @@ export class LanguageEngine {
 
   static async load(options: EngineLoad): Promise<LanguageEngine> {
     const llama = await getLlama({ build: "never", skipDownload: true, gpu: options.gpu, logLevel: LlamaLogLevel.error, progressLogs: false, ...(options.threads > 0 ? { maxThreads: options.threads } : {}) });
-    const model = await llama.loadModel({ modelPath: options.filePath, ignoreMemorySafetyChecks: true });
+    const model = await llama.loadModel({ modelPath: options.fastPath !== null && llama.gpu === false ? await preferFastCopy(options.filePath, options.fastPath) : options.filePath, ignoreMemorySafetyChecks: true });
     const contextSize = Math.min(options.contextTokens, model.trainContextSize);
     const context = await model.createContext({ contextSize, sequences: options.parallel, batchSize: 512, ignoreMemorySafetyChecks: true, ...(options.threads > 0 ? { threads: options.threads } : {}) });
     const slots = Array.from({ length: options.parallel }, () => ({ sequence: context.getSequence(), busy: false, lastUsed: 0, leave: () => {} }));

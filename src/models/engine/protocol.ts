@@ -6,6 +6,8 @@ export type EngineLoad = {
   readonly type: "load";
   readonly kind: "language" | "embedding" | "reranker";
   readonly filePath: string;
+  /** Where a faster copy of the same weights lies or may be put; null: do not look for one. */
+  readonly fastPath: string | null;
   readonly contextTokens: number;
   readonly parallel: number;
   /** 0: all cores. */
