@@ -39,13 +39,19 @@ const env = {
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const seconds = (since: number): string => `${((Date.now() - since) / 1000).toFixed(1)} s`;
 
+/** A formatter's differences may run over thousands of lines; the first ones say what to do. */
+function shorten(text: string): string {
+  const lines = text.split("\n");
+  return lines.length <= 150 ? text : `${lines.slice(0, 150).join("\n")}\n… ${lines.length - 150} more lines\n`;
+}
+
 for (const { name, command } of gates) {
   const since = Date.now();
   const result = spawnSync(command[0]!, command.slice(1), { cwd: projectRoot, env, encoding: "utf8", maxBuffer: 1 << 28 });
   const ok = result.status === 0;
   counts[ok ? "passed" : "failed"]++;
   process.stdout.write(`${ok ? "ok    " : "FAILED"} ${name} ${seconds(since)}\n`);
-  if (!ok) process.stdout.write(`${result.stdout}${result.stderr}${result.error === undefined ? "" : `${result.error.message}\n`}`);
+  if (!ok) process.stdout.write(shorten(`${result.stdout}${result.stderr}${result.error === undefined ? "" : `${result.error.message}\n`}`));
 }
 
 if (!gatesOnly) {
