@@ -40,7 +40,7 @@ function PaletteDialog() {
   const listId = useId();
   const [typed, setTyped] = useState("");
   const [chosen, setChosen] = useState(0);
-  const entries = useEntries(useDeferredValue(typed.trim()));
+  const entries = useEntries(typed.trim());
   const current = Math.min(chosen, entries.length - 1);
   const run = (entry: Entry | undefined) => {
     if (entry === undefined) return;
@@ -91,10 +91,12 @@ function useEntries(typed: string): readonly Entry[] {
   const navigate = useNavigate();
   const { data: chats = [] } = useQuery(chatsQuery());
   const { data: bases = [] } = useQuery(basesQuery());
+  // Only the box is asked later; what is known here follows every key, so that Enter means what is seen.
+  const asked = useDeferredValue(typed);
   const { data: documents = [] } = useQuery({
-    queryKey: ["palette", typed, bases.map((base) => base.id)],
-    enabled: typed !== "" && bases.length > 0,
-    queryFn: async () => (await Promise.all(bases.slice(0, 8).map((base) => client.knowledge.listDocuments(base.id, { search: typed, limit: 6 })))).flatMap((page) => page.items),
+    queryKey: ["palette", asked, bases.map((base) => base.id)],
+    enabled: asked !== "" && bases.length > 0,
+    queryFn: async () => (await Promise.all(bases.slice(0, 8).map((base) => client.knowledge.listDocuments(base.id, { search: asked, limit: 6 })))).flatMap((page) => page.items),
   });
   return useMemo(() => {
     const actions: readonly Entry[] = [

@@ -13,7 +13,7 @@ export function HealthTab() {
   const { t } = useTranslation();
   const system = useQuery(systemQuery());
   return (
-    <div className="page-body">
+    <div className="page-body" tabIndex={0} role="region" aria-label={t("box.health")}>
       <ArrivingNotice />
       {system.isPending ? <Skeletons label={t("common.loading")} /> : null}
       {system.isError ? <ErrorCard error={system.error} onRetry={() => void system.refetch()} /> : null}

@@ -86,7 +86,12 @@ export async function ask(chatId: string, input: AskInput): Promise<void> {
 async function settle(chatId: string): Promise<void> {
   const live = answers.get(chatId);
   try {
-    const turns = await queryClient.fetchQuery({ ...turnsQuery(chatId), staleTime: 0 });
+    let turns = await queryClient.fetchQuery({ ...turnsQuery(chatId), staleTime: 0 });
+    // After a stop the box needs a moment to notice and to mark what was written so far.
+    for (let tries = 0; live?.state === "stopped" && tries < 5 && turns.find((turn) => turn.id === live.assistantTurnId)?.error === null; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      turns = await queryClient.fetchQuery({ ...turnsQuery(chatId), staleTime: 0 });
+    }
     void queryClient.invalidateQueries({ queryKey: chatsQuery().queryKey });
     const kept = turns.find((turn) => turn.id === live?.assistantTurnId);
     if (kept !== undefined && (live?.state === "asking" || kept.content !== "" || kept.error !== null)) set(chatId, null);
