@@ -37,40 +37,80 @@ async function portState(host: string, port: number): Promise<"free" | "taken" |
   });
 }
 
-export async function doctor(options: { readonly settings: Settings; readonly models: ModelsService; readonly checkDatabase: () => string; readonly serving: boolean }): Promise<readonly Check[]> {
+export async function doctor(options: {
+  readonly settings: Settings;
+  readonly models: ModelsService;
+  readonly checkDatabase: () => Promise<string>;
+  readonly serving: boolean;
+}): Promise<readonly Check[]> {
   const { settings, models } = options;
   const machine = readMachine();
   const checks: Check[] = [];
   const add = (name: string, ok: boolean, found: string, hint = ""): void => {
     checks.push({ name, ok, found, hint: ok ? "" : hint });
   };
-  add("runtime", Number(process.versions.node.split(".")[0]) >= 26, `Node ${process.versions.node}`, "Start with npm start or ./starbox: they bring Node 26.");
+  add(
+    "runtime",
+    Number(process.versions.node.split(".")[0]) >= 26,
+    `Node ${process.versions.node}`,
+    "Start with npm start or ./starbox: they bring Node 26.",
+  );
   add("cpu", machine.cores >= 2, `${machine.cores} cores, ${machine.cpu}, ${instructionSets()}`, "One core works, slowly; two or more are better.");
-  add("memory", availableMemoryBytes() > 1.5 * 2 ** 30, `${gigabytes(machine.freeMemoryBytes)} free of ${gigabytes(machine.memoryBytes)}`, "The smallest language model needs about 1 GiB free: end other programs.");
+  add(
+    "memory",
+    availableMemoryBytes() > 1.5 * 2 ** 30,
+    `${gigabytes(machine.freeMemoryBytes)} free of ${gigabytes(machine.memoryBytes)}`,
+    "The smallest language model needs about 1 GiB free: end other programs.",
+  );
   add("gpu", true, findGpu() ?? "none; models run on the processor");
   const compiler = compilerVersion();
   add("compiler", true, compiler ?? "none; only needed for the native operator library (apt-get install g++)");
   fs.mkdirSync(settings.data, { recursive: true });
   const disk = readDisk(settings.data);
-  add("disk", disk.freeBytes > 2 * 2 ** 30, `${gigabytes(disk.freeBytes)} free at ${settings.data}`, "Free at least 2 GiB, or choose another folder with --data DIR.");
+  add(
+    "disk",
+    disk.freeBytes > 2 * 2 ** 30,
+    `${gigabytes(disk.freeBytes)} free at ${settings.data}`,
+    "Free at least 2 GiB, or choose another folder with --data DIR.",
+  );
   try {
     const probe = path.join(settings.data, `.write-${process.pid}`);
     fs.writeFileSync(probe, "");
     fs.rmSync(probe);
     add("data-folder", true, settings.data);
   } catch (error) {
-    add("data-folder", false, (error as Error).message, `Make ${settings.data} writable for ${os.userInfo().username}, or choose another with --data DIR.`);
+    add(
+      "data-folder",
+      false,
+      (error as Error).message,
+      `Make ${settings.data} writable for ${os.userInfo().username}, or choose another with --data DIR.`,
+    );
   }
-  const integrity = options.checkDatabase();
+  const integrity = await options.checkDatabase();
   add("database", integrity === "ok", integrity, "Restore a backup; keep a copy of the data folder before trying anything else.");
   const state = options.serving ? "served by this box" : await portState(settings.host, settings.port);
-  add("port", state !== "taken" || options.serving, `${settings.host}:${settings.port} ${state}`, "Another program (or another box) listens there: choose --port.");
+  add(
+    "port",
+    state !== "taken" || options.serving,
+    `${settings.host}:${settings.port} ${state}`,
+    "Another program (or another box) listens there: choose --port.",
+  );
   const defaults = models.defaults();
   const list = await models.list();
-  for (const [kind, id] of [["language-model", defaults.language], ["embedder", defaults.embedding]] as const) {
+  for (const [kind, id] of [
+    ["language-model", defaults.language],
+    ["embedder", defaults.embedding],
+  ] as const) {
     const found = list.find((model) => model.id === id);
     const ok = found !== undefined && (found.state === "ready" || found.state === "loaded");
-    add(kind, ok, id === null ? "switched off" : `${id}: ${found?.state ?? "unknown"}`, id === null ? "Set STARBOX_MODEL / STARBOX_EMBEDDER to an id of ./starbox models list." : `./starbox models pull ${id}, or import a file: ./starbox models import PATH.`);
+    add(
+      kind,
+      ok,
+      id === null ? "switched off" : `${id}: ${found?.state ?? "unknown"}`,
+      id === null
+        ? "Set STARBOX_MODEL / STARBOX_EMBEDDER to an id of ./starbox models list."
+        : `./starbox models pull ${id}, or import a file: ./starbox models import PATH.`,
+    );
   }
   return checks;
 }

@@ -4,9 +4,17 @@ import { createAssistants } from "#assistants";
 import { createLogger, type ErrorRecord, type Logger, newId, type Settings, toErrorRecord } from "#base";
 import type { Services } from "#contracts";
 import { createJobRunner } from "#jobs";
-import { createAnswerer, createFileReader, createIngest, createKnowledgeService, createParsePool, createRetriever, questionLikeness } from "#knowledge";
+import {
+  createAnswerer,
+  createFileReader,
+  createIngest,
+  createKnowledgeService,
+  createParsePool,
+  createRetriever,
+  questionLikeness,
+} from "#knowledge";
 import { createModels } from "#models";
-import { openStorage, type Storage } from "#storage";
+import { checkDatabase, openStorage, type Storage } from "#storage";
 import { readMachine } from "./machine.ts";
 import { createSystemService, readVersion } from "./system-service.ts";
 
@@ -34,7 +42,11 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
   const machine = readMachine();
   const models = createModels({ dataDir: settings.data, settings, logger });
   const jobs = createJobRunner({ store: storage.jobs, logger });
-  const pool = createParsePool({ size: Math.max(1, Math.min(4, machine.cores)), memoryMb: settings.parseMemoryMb, timeoutMs: settings.parseTimeoutSeconds * 1000 });
+  const pool = createParsePool({
+    size: Math.max(1, Math.min(4, machine.cores)),
+    memoryMb: settings.parseMemoryMb,
+    timeoutMs: settings.parseTimeoutSeconds * 1000,
+  });
   const reader = createFileReader(pool);
   const defaultEmbedder = (): string | null => models.defaults().embedding;
   const embedders = { embeddingModel: (id?: string) => models.embeddingModel(id), defaultId: defaultEmbedder };
@@ -46,8 +58,15 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     logger,
   });
   const ingest = createIngest({
-    storage, jobs, reader, embedders, maxFileBytes: settings.maxFileMb * 2 ** 20, readers: Math.max(1, Math.min(4, machine.cores)),
-    isBusy: () => models.engines().some((engine) => engine.running + engine.waiting > 0), now, logger,
+    storage,
+    jobs,
+    reader,
+    embedders,
+    maxFileBytes: settings.maxFileMb * 2 ** 20,
+    readers: Math.max(1, Math.min(4, machine.cores)),
+    isBusy: () => models.engines().some((engine) => engine.running + engine.waiting > 0),
+    now,
+    logger,
   });
   const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever, reader, samplesFolder, now });
   const answerer = createAnswerer({ retriever, readCurated: (kbId) => storage.curated.list(kbId) });
@@ -63,8 +82,13 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
   });
   const answered = new Set<string>();
   const system = createSystemService({
-    settings, models, jobs, engines: () => models.engines(), checkDatabase: () => storage.checkIntegrity(),
-    answered: options.serving ? answered : null, serving: options.serving,
+    settings,
+    models,
+    jobs,
+    engines: () => models.engines(),
+    checkDatabase: async () => await checkDatabase(settings.data),
+    answered: options.serving ? answered : null,
+    serving: options.serving,
   });
 
   const prepare = async (kind: "language" | "embedding", signal: AbortSignal): Promise<void> => {
@@ -77,7 +101,8 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
       ingest.embedderArrived();
     } else {
       const model = await models.languageModel(id);
-      for await (const part of model.stream({ input: { messages: [{ role: "user", content: "1" }] }, maxTokens: 1, temperature: 0, signal })) void part;
+      for await (const part of model.stream({ input: { messages: [{ role: "user", content: "1" }] }, maxTokens: 1, temperature: 0, signal }))
+        void part;
     }
     answered.add(id);
   };

@@ -23,7 +23,11 @@ let commitSeen: string | null | undefined;
 export function readCommit(): string | null {
   if (commitSeen === undefined) {
     try {
-      commitSeen = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: new URL("../..", import.meta.url), encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+      commitSeen = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+        cwd: new URL("../..", import.meta.url),
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      }).trim();
     } catch {
       commitSeen = null;
     }
@@ -36,7 +40,7 @@ export function createSystemService(parts: {
   readonly models: ModelsService;
   readonly jobs: JobsDoor;
   readonly engines: () => readonly EngineStatus[];
-  readonly checkDatabase: () => string;
+  readonly checkDatabase: () => Promise<string>;
   /** Ids of the models that have answered since the box started; null where nobody waits for that (command line alone). */
   readonly answered: ReadonlySet<string> | null;
   readonly serving: boolean;
@@ -48,12 +52,20 @@ export function createSystemService(parts: {
     const missing: ReadyState["missing"][number][] = [];
     const list = await models.list();
     const defaults = models.defaults();
-    for (const [what, id] of [["language-model", defaults.language], ["embedder", defaults.embedding]] as const) {
+    for (const [what, id] of [
+      ["language-model", defaults.language],
+      ["embedder", defaults.embedding],
+    ] as const) {
       if (id === null) continue; // switched off by a setting: nothing to wait for
       const model = list.find((item) => item.id === id);
       const onDisk = model !== undefined && (model.state === "ready" || model.state === "loaded");
       if (onDisk && (parts.answered === null || parts.answered.has(id))) continue;
-      const detail = model === undefined ? `${id} is not in the catalogue` : model.error !== undefined ? `${id}: ${model.error.message}` : `${id}: ${onDisk ? "loading" : model.state}`;
+      const detail =
+        model === undefined
+          ? `${id} is not in the catalogue`
+          : model.error !== undefined
+            ? `${id}: ${model.error.message}`
+            : `${id}: ${onDisk ? "loading" : model.state}`;
       missing.push({ what, detail, etaSeconds: model?.progress?.etaSeconds ?? null });
     }
     return { ready: missing.length === 0, missing };
@@ -75,15 +87,35 @@ export function createSystemService(parts: {
     const now = await info();
     const lines: string[] = [];
     const gauge = (name: string, help: string, rows: readonly (readonly [labels: string, value: number])[]): void => {
-      lines.push(`# HELP starbox_${name} ${help}`, `# TYPE starbox_${name} gauge`, ...rows.map(([labels, value]) => `starbox_${name}${labels} ${value}`));
+      lines.push(
+        `# HELP starbox_${name} ${help}`,
+        `# TYPE starbox_${name} gauge`,
+        ...rows.map(([labels, value]) => `starbox_${name}${labels} ${value}`),
+      );
     };
     gauge("uptime_seconds", "Seconds since the box started.", [["", now.uptimeSeconds]]);
-    gauge("process_resident_bytes", "Memory of each process of the box.", now.processes.map((item) => [`{process="${item.name}",pid="${item.pid}"}`, item.residentBytes]));
+    gauge(
+      "process_resident_bytes",
+      "Memory of each process of the box.",
+      now.processes.map((item) => [`{process="${item.name}",pid="${item.pid}"}`, item.residentBytes]),
+    );
     gauge("data_bytes", "Bytes in the data folder.", [["", now.disk.dataBytes]]);
     gauge("disk_free_bytes", "Free bytes on the data folder's disk.", [["", now.disk.freeBytes]]);
-    gauge("jobs", "Jobs by state.", Object.entries(now.jobs).map(([state, count]) => [`{state="${state}"}`, count]));
-    gauge("engine_running", "Requests an engine works on.", now.queue.map((item) => [`{model="${item.model}"}`, item.running]));
-    gauge("engine_waiting", "Requests waiting for an engine.", now.queue.map((item) => [`{model="${item.model}"}`, item.waiting]));
+    gauge(
+      "jobs",
+      "Jobs by state.",
+      Object.entries(now.jobs).map(([state, count]) => [`{state="${state}"}`, count]),
+    );
+    gauge(
+      "engine_running",
+      "Requests an engine works on.",
+      now.queue.map((item) => [`{model="${item.model}"}`, item.running]),
+    );
+    gauge(
+      "engine_waiting",
+      "Requests waiting for an engine.",
+      now.queue.map((item) => [`{model="${item.model}"}`, item.waiting]),
+    );
     return `${lines.join("\n")}\n`;
   };
 

@@ -1,6 +1,7 @@
 /** @file The door of `storage`: a data folder as rows and blobs. The only room that writes SQL. */
 export type { BlobSource, Blobs, PinnedBlob } from "./blobs.ts";
 export type { AnswerRepository, AnswerRow, ChatRepository, ChatRow, TurnRow } from "./chats.ts";
+export { checkDatabase } from "./check-database.ts";
 export type { ChunkIndex, VectorRow, WordsRow } from "./chunk-index.ts";
 export type { ChunkRepository, ChunkRow, VectorRepository } from "./chunks.ts";
 export { type Connection, diskFull, nameSqliteError, openConnection, type SqlValue } from "./connection.ts";

@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { StarboxError } from "#base";
-import { migrate, nameSqliteError, openConnection, openStorage, readLockHolder, type Storage } from "#storage";
+import { checkDatabase, migrate, nameSqliteError, openConnection, openStorage, readLockHolder, type Storage } from "#storage";
 
 let dataDir: string;
 let storage: Storage;
@@ -43,6 +43,12 @@ test("a reader sees what the owner wrote, and cannot write", () => {
   expect(reader.settings.read("a")).toBe("1");
   expect(codeOf(() => reader.settings.write("a", "2"))).toBeDefined();
   reader.close();
+});
+
+test("the integrity check runs beside the box, and says what it found", async () => {
+  storage.settings.write("a", "1");
+  expect(await checkDatabase(dataDir)).toBe("ok");
+  expect(await checkDatabase(path.join(dataDir, "nowhere"))).not.toBe("ok");
 });
 
 test("a newer schema is refused by name; migrations run once", () => {
