@@ -24,11 +24,15 @@ export type StartedBox = {
 /** Options: `env` adds settings (STARBOX_MODEL …); `dataDir` reuses a folder. Models are shared through STARBOX_TEST_MODELS (a folder kept between runs). */
 export async function startBox(options: { readonly env?: Readonly<Record<string, string>>; readonly dataDir?: string } = {}): Promise<StartedBox> {
   const dataDir = options.dataDir ?? fs.mkdtempSync(path.join(os.tmpdir(), "starbox-test-"));
-  const child = spawn(process.execPath, ["--conditions=starbox-source", path.join(root, "src/app/main.ts"), "start", "--port", "0", "--data", dataDir, "--lang", "en"], {
-    cwd: root,
-    env: { ...process.env, STARBOX_MODEL_FOLDER: testModelFolder(), ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--conditions=starbox-source", path.join(root, "src/app/main.ts"), "start", "--port", "0", "--data", dataDir, "--lang", "en"],
+    {
+      cwd: root,
+      env: { ...process.env, STARBOX_MODEL_FOLDER: testModelFolder(), ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (part: Buffer) => (output += part.toString()));
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -36,7 +40,9 @@ export async function startBox(options: { readonly env?: Readonly<Record<string,
     if (child.exitCode !== null) throw new Error(`the box ended with ${child.exitCode}:\n${output}`);
     return /serves at (http:\S+)/.exec(output)?.[1] ?? null;
   });
-  const token = await waitFor(5000, () => (fs.existsSync(path.join(dataDir, "operator.token")) ? fs.readFileSync(path.join(dataDir, "operator.token"), "utf8").trim() : null));
+  const token = await waitFor(5000, () =>
+    fs.existsSync(path.join(dataDir, "operator.token")) ? fs.readFileSync(path.join(dataDir, "operator.token"), "utf8").trim() : null,
+  );
   return {
     url,
     dataDir,

@@ -1,6 +1,6 @@
 /** @file `starbox bench NAME`: gives each measurement the real box it measures. What is measured lies in `bench`; loaded when asked for. */
 import path from "node:path";
-import { StarboxError, type Settings } from "#base";
+import { type Settings, StarboxError } from "#base";
 import type { BenchOptions } from "#cli";
 import type { BenchRow } from "#contracts";
 import { boxProcesses, readMachine } from "./machine.ts";
@@ -10,10 +10,16 @@ import { readCommit } from "./system-service.ts";
 type Measured = Omit<BenchRow, "name" | "machine" | "commit">;
 type Bench = (options: BenchOptions) => AsyncGenerator<Measured>;
 
-const dataOf = (settings: Settings): string => (settings.benchData === "" ? path.join(import.meta.dirname, "../../../shared/data") : path.resolve(settings.benchData));
+const dataOf = (settings: Settings): string =>
+  settings.benchData === "" ? path.join(import.meta.dirname, "../../../shared/data") : path.resolve(settings.benchData);
 
 /** A box of its own below the data folder: what is read and embedded once is kept for the next run. */
-async function* onBox(options: BenchOptions, name: string, models: readonly ("language" | "embedding")[], measure: (box: Box) => AsyncGenerator<Measured>): AsyncGenerator<Measured> {
+async function* onBox(
+  options: BenchOptions,
+  name: string,
+  models: readonly ("language" | "embedding")[],
+  measure: (box: Box) => AsyncGenerator<Measured>,
+): AsyncGenerator<Measured> {
   const { openBox } = await import("./open-box.ts");
   const box = openBox({ ...options.settings, data: path.join(options.settings.data, "bench", name) }, { serving: false });
   try {
@@ -21,7 +27,10 @@ async function* onBox(options: BenchOptions, name: string, models: readonly ("la
     await box.chooseDefaults(options.signal);
     for (const kind of models) {
       const id = box.services.models.defaults()[kind];
-      if (id === null) throw new StarboxError("model_not_ready", `This measurement needs a ${kind} model; it is switched off.`, { hint: "Unset STARBOX_MODEL / STARBOX_EMBEDDER." });
+      if (id === null)
+        throw new StarboxError("model_not_ready", `This measurement needs a ${kind} model; it is switched off.`, {
+          hint: "Unset STARBOX_MODEL / STARBOX_EMBEDDER.",
+        });
       await box.services.models.pull(id);
       await box.services.models.waitFor(id, options.signal);
     }
@@ -34,11 +43,27 @@ async function* onBox(options: BenchOptions, name: string, models: readonly ("la
 const benches: Readonly<Record<string, Bench>> = {
   async *retrieve(options) {
     const { measureRetrieve } = await import("#bench");
-    yield* onBox(options, "kept", ["embedding"], ({ services }) => measureRetrieve({ services, data: dataOf(options.settings), long: options.long, signal: options.signal, note: (text) => options.note(text, text) }));
+    yield* onBox(options, "kept", ["embedding"], ({ services }) =>
+      measureRetrieve({
+        services,
+        data: dataOf(options.settings),
+        long: options.long,
+        signal: options.signal,
+        note: (text) => options.note(text, text),
+      }),
+    );
   },
   async *answer(options) {
     const { measureAnswer } = await import("#bench");
-    yield* onBox(options, "kept", ["embedding", "language"], ({ services }) => measureAnswer({ services, data: dataOf(options.settings), long: options.long, signal: options.signal, note: (text) => options.note(text, text) }));
+    yield* onBox(options, "kept", ["embedding", "language"], ({ services }) =>
+      measureAnswer({
+        services,
+        data: dataOf(options.settings),
+        long: options.long,
+        signal: options.signal,
+        note: (text) => options.note(text, text),
+      }),
+    );
   },
   async *idle(options) {
     const { measureIdle } = await import("#bench");

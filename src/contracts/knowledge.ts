@@ -37,7 +37,11 @@ export type DocumentInfo = {
   readonly sha256: string;
   readonly version: number;
   readonly date: string | null;
-  readonly edition: { readonly work: string; readonly state: "in-force" | "superseded"; readonly others: readonly { readonly documentId: string; readonly path: string; readonly date: string | null }[] } | null;
+  readonly edition: {
+    readonly work: string;
+    readonly state: "in-force" | "superseded";
+    readonly others: readonly { readonly documentId: string; readonly path: string; readonly date: string | null }[];
+  } | null;
   readonly tags: readonly string[];
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   readonly error: ErrorRecord | null;

@@ -2,7 +2,7 @@
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-export type ToolCall = { readonly id: string; readonly name: string; /** JSON text, as the model wrote it. */ readonly arguments: string };
+export type ToolCall = { readonly id: string; readonly name: string /** JSON text, as the model wrote it. */; readonly arguments: string };
 
 export type ChatMessage =
   | { readonly role: "system" | "user"; readonly content: string }
@@ -32,11 +32,20 @@ export type GenerateRequest = {
   readonly signal?: AbortSignal;
 };
 
-export type Usage = { readonly promptTokens: number; readonly completionTokens: number; /** Prompt tokens found in the prefix cache. */ readonly cachedTokens?: number };
+export type Usage = {
+  readonly promptTokens: number;
+  readonly completionTokens: number /** Prompt tokens found in the prefix cache. */;
+  readonly cachedTokens?: number;
+};
 
 export type FinishReason = "stop" | "length" | "tool-calls";
 
-export type TokenLogprob = { readonly token: string; readonly logprob: number; readonly bytes: readonly number[]; readonly top: readonly { readonly token: string; readonly logprob: number; readonly bytes: readonly number[] }[] };
+export type TokenLogprob = {
+  readonly token: string;
+  readonly logprob: number;
+  readonly bytes: readonly number[];
+  readonly top: readonly { readonly token: string; readonly logprob: number; readonly bytes: readonly number[] }[];
+};
 
 /** What a model sends while it works, in this order: start, then text and tool calls mixed, then exactly one finish. Errors are thrown by the iterator. */
 export type StreamPart =
@@ -51,7 +60,11 @@ export type LanguageModel = {
   stream(request: GenerateRequest): AsyncIterable<StreamPart>;
   countTokens(text: string): Promise<number>;
   /** Natural log-probability of each whole continuation after the input, true ones from raw logits; absent where an engine cannot give them. */
-  scoreContinuations?(input: GenerateRequest["input"], continuations: readonly string[], options?: { readonly person?: string; readonly signal?: AbortSignal }): Promise<readonly { readonly logprob: number; readonly tokens: number }[]>;
+  scoreContinuations?(
+    input: GenerateRequest["input"],
+    continuations: readonly string[],
+    options?: { readonly person?: string; readonly signal?: AbortSignal },
+  ): Promise<readonly { readonly logprob: number; readonly tokens: number }[]>;
 };
 
 export type EmbeddingModel = {
@@ -60,7 +73,15 @@ export type EmbeddingModel = {
   /** Longest input in tokens; longer texts are cut at the end. */
   readonly maxTokens: number;
   /** Unit-length vectors in input order. `query` and `passage` differ for models trained with prefixes. */
-  embed(texts: readonly string[], options: { readonly kind: "query" | "passage"; readonly person?: string; readonly signal?: AbortSignal; /** Somebody waits for these vectors; default: for queries yes, for passages (read in at low priority) no. */ readonly urgent?: boolean }): Promise<readonly Float32Array[]>;
+  embed(
+    texts: readonly string[],
+    options: {
+      readonly kind: "query" | "passage";
+      readonly person?: string;
+      readonly signal?: AbortSignal /** Somebody waits for these vectors; default: for queries yes, for passages (read in at low priority) no. */;
+      readonly urgent?: boolean;
+    },
+  ): Promise<readonly Float32Array[]>;
   countTokens(texts: readonly string[]): Promise<readonly number[]>;
 };
 
@@ -90,6 +111,12 @@ export type ModelInfo = {
   readonly contextTokens: number | null;
   /** True for the box's default language model or embedder. */
   readonly isDefault: boolean;
-  readonly progress?: { readonly receivedBytes: number; readonly totalBytes: number | null; readonly bytesPerSecond: number; readonly etaSeconds: number | null; readonly source: string };
+  readonly progress?: {
+    readonly receivedBytes: number;
+    readonly totalBytes: number | null;
+    readonly bytesPerSecond: number;
+    readonly etaSeconds: number | null;
+    readonly source: string;
+  };
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
 };

@@ -24,7 +24,11 @@ export type RetrieveRequest = {
   readonly signal?: AbortSignal;
 };
 
-export type Edition = { /** Earlier or later text of the same work. */ readonly state: "in-force" | "superseded"; readonly date: string | null; readonly supersededBy?: { readonly documentId: string; readonly date: string | null } };
+export type Edition = {
+  /** Earlier or later text of the same work. */ readonly state: "in-force" | "superseded";
+  readonly date: string | null;
+  readonly supersededBy?: { readonly documentId: string; readonly date: string | null };
+};
 
 export type RetrieveHit = {
   readonly chunkId: number;

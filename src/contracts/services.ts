@@ -11,27 +11,59 @@ export type Actor = { readonly personId: string | null; readonly name: string; r
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };
 
-export type AddedFile = { readonly path: string; readonly documentId: string; /** false: the same bytes were already there; nothing to do. */ readonly changed: boolean };
+export type AddedFile = {
+  readonly path: string;
+  readonly documentId: string /** false: the same bytes were already there; nothing to do. */;
+  readonly changed: boolean;
+};
 
 export type KnowledgeService = {
   listBases(actor: Actor): Promise<readonly KnowledgeBaseInfo[]>;
   /** By id or by name; throws kb_not_found. */
   readBase(actor: Actor, idOrName: string): Promise<KnowledgeBaseInfo>;
   createBase(actor: Actor, input: { readonly name: string; readonly description?: string }): Promise<KnowledgeBaseInfo>;
-  updateBase(actor: Actor, kbId: string, patch: { readonly name?: string; readonly description?: string; readonly embedder?: string }): Promise<KnowledgeBaseInfo>;
+  updateBase(
+    actor: Actor,
+    kbId: string,
+    patch: { readonly name?: string; readonly description?: string; readonly embedder?: string },
+  ): Promise<KnowledgeBaseInfo>;
   removeBase(actor: Actor, kbId: string): Promise<void>;
 
   /** Resolves when bytes and row are durable; reading goes on as a job. A ZIP or mail adds its members too. */
-  addFile(actor: Actor, kbId: string, file: { readonly path: string; readonly content: { readonly filePath: string } | { readonly bytes: Uint8Array } | { readonly stream: ReadableStream<Uint8Array> }; readonly tags?: readonly string[] }): Promise<AddedFile>;
-  listDocuments(actor: Actor, kbId: string, query?: { readonly cursor?: string; readonly limit?: number; readonly state?: string; readonly search?: string; readonly folder?: string }): Promise<Page<DocumentInfo>>;
+  addFile(
+    actor: Actor,
+    kbId: string,
+    file: {
+      readonly path: string;
+      readonly content: { readonly filePath: string } | { readonly bytes: Uint8Array } | { readonly stream: ReadableStream<Uint8Array> };
+      readonly tags?: readonly string[];
+    },
+  ): Promise<AddedFile>;
+  listDocuments(
+    actor: Actor,
+    kbId: string,
+    query?: { readonly cursor?: string; readonly limit?: number; readonly state?: string; readonly search?: string; readonly folder?: string },
+  ): Promise<Page<DocumentInfo>>;
   readDocument(actor: Actor, documentId: string): Promise<DocumentInfo>;
-  updateDocument(actor: Actor, documentId: string, patch: { readonly tags?: readonly string[]; readonly title?: string; readonly date?: string | null }): Promise<DocumentInfo>;
+  updateDocument(
+    actor: Actor,
+    documentId: string,
+    patch: { readonly tags?: readonly string[]; readonly title?: string; readonly date?: string | null },
+  ): Promise<DocumentInfo>;
   removeDocument(actor: Actor, documentId: string): Promise<void>;
   retryDocument(actor: Actor, documentId: string): Promise<void>;
   /** Extracted text of the current (or a given) version with its blocks, for the source pane. */
-  readText(actor: Actor, documentId: string, versionId?: string): Promise<{ readonly versionId: string; readonly text: string; readonly blocks: readonly Block[]; readonly pages: number | null }>;
+  readText(
+    actor: Actor,
+    documentId: string,
+    versionId?: string,
+  ): Promise<{ readonly versionId: string; readonly text: string; readonly blocks: readonly Block[]; readonly pages: number | null }>;
   /** The original bytes. */
-  openOriginal(actor: Actor, documentId: string, versionId?: string): Promise<{ readonly filePath: string; readonly type: string; readonly name: string; readonly sizeBytes: number }>;
+  openOriginal(
+    actor: Actor,
+    documentId: string,
+    versionId?: string,
+  ): Promise<{ readonly filePath: string; readonly type: string; readonly name: string; readonly sizeBytes: number }>;
 
   listChunks(actor: Actor, documentId: string): Promise<readonly ChunkInfo[]>;
   updateChunk(actor: Actor, chunkId: number, patch: { readonly text: string }): Promise<ChunkInfo>;
@@ -39,14 +71,32 @@ export type KnowledgeService = {
   /** Joins a chunk with the next one. */
   mergeChunk(actor: Actor, chunkId: number): Promise<ChunkInfo>;
 
-  search(actor: Actor, kbId: string, query: { readonly query: string; readonly limit?: number; readonly filter?: RetrieveFilter; readonly lexicalOnly?: boolean; readonly signal?: AbortSignal }): Promise<RetrieveResult>;
+  search(
+    actor: Actor,
+    kbId: string,
+    query: {
+      readonly query: string;
+      readonly limit?: number;
+      readonly filter?: RetrieveFilter;
+      readonly lexicalOnly?: boolean;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<RetrieveResult>;
 
   /** Synonym groups and words of the house, used when text is cut into words. */
   readDictionary(actor: Actor, kbId: string): Promise<{ readonly words: readonly string[]; readonly synonyms: readonly (readonly string[])[] }>;
-  writeDictionary(actor: Actor, kbId: string, dictionary: { readonly words: readonly string[]; readonly synonyms: readonly (readonly string[])[] }): Promise<void>;
+  writeDictionary(
+    actor: Actor,
+    kbId: string,
+    dictionary: { readonly words: readonly string[]; readonly synonyms: readonly (readonly string[])[] },
+  ): Promise<void>;
 
   listCurated(actor: Actor, kbId: string): Promise<readonly CuratedAnswer[]>;
-  writeCurated(actor: Actor, kbId: string, answer: { readonly id?: string; readonly question: string; readonly answer: string; readonly documentIds?: readonly string[] }): Promise<CuratedAnswer>;
+  writeCurated(
+    actor: Actor,
+    kbId: string,
+    answer: { readonly id?: string; readonly question: string; readonly answer: string; readonly documentIds?: readonly string[] },
+  ): Promise<CuratedAnswer>;
   removeCurated(actor: Actor, id: string): Promise<void>;
 
   listGaps(actor: Actor, kbId: string): Promise<readonly KnowledgeGap[]>;
@@ -56,12 +106,34 @@ export type KnowledgeService = {
   addSamples(actor: Actor): Promise<KnowledgeBaseInfo>;
 };
 
-export type CuratedAnswer = { readonly id: string; readonly kbId: string; readonly question: string; readonly answer: string; readonly createdBy: string; readonly updatedAt: string };
+export type CuratedAnswer = {
+  readonly id: string;
+  readonly kbId: string;
+  readonly question: string;
+  readonly answer: string;
+  readonly createdBy: string;
+  readonly updatedAt: string;
+};
 
 /** Questions that got no answer, grouped by likeness. */
-export type KnowledgeGap = { readonly id: string; readonly kbId: string; readonly question: string; readonly variants: readonly string[]; readonly count: number; readonly lastAskedAt: string; readonly nearest: readonly { readonly document: string; readonly documentId: string; readonly text: string }[] };
+export type KnowledgeGap = {
+  readonly id: string;
+  readonly kbId: string;
+  readonly question: string;
+  readonly variants: readonly string[];
+  readonly count: number;
+  readonly lastAskedAt: string;
+  readonly nearest: readonly { readonly document: string; readonly documentId: string; readonly text: string }[];
+};
 
-export type ChatInfo = { readonly id: string; readonly title: string; readonly kbIds: readonly string[]; readonly model: string | null; readonly createdAt: string; readonly updatedAt: string };
+export type ChatInfo = {
+  readonly id: string;
+  readonly title: string;
+  readonly kbIds: readonly string[];
+  readonly model: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
 
 export type ChatTurn = {
   readonly id: string;
@@ -70,7 +142,14 @@ export type ChatTurn = {
   readonly content: string;
   readonly citations: readonly Citation[];
   readonly refused: boolean;
-  readonly nearest: readonly { readonly documentId: string; readonly document: string; readonly page: number | null; readonly start: number; readonly end: number; readonly text: string }[];
+  readonly nearest: readonly {
+    readonly documentId: string;
+    readonly document: string;
+    readonly page: number | null;
+    readonly start: number;
+    readonly end: number;
+    readonly text: string;
+  }[];
   readonly rating: "up" | "down" | null;
   readonly correction: string | null;
   readonly model: string | null;
@@ -85,24 +164,52 @@ export type ChatPart =
   | { readonly type: "text-delta"; readonly text: string }
   | { readonly type: "citation"; readonly citation: Citation }
   | { readonly type: "finish"; readonly turn: ChatTurn; readonly title: string }
-  | { readonly type: "error"; readonly error: { readonly code: string; readonly message: string; readonly hint?: string; readonly zh?: { readonly message: string; readonly hint?: string } } };
+  | {
+      readonly type: "error";
+      readonly error: {
+        readonly code: string;
+        readonly message: string;
+        readonly hint?: string;
+        readonly zh?: { readonly message: string; readonly hint?: string };
+      };
+    };
 
 export type ChatService = {
   listChats(actor: Actor): Promise<readonly ChatInfo[]>;
   createChat(actor: Actor, input: { readonly kbIds: readonly string[]; readonly model?: string }): Promise<ChatInfo>;
-  updateChat(actor: Actor, chatId: string, patch: { readonly title?: string; readonly kbIds?: readonly string[]; readonly model?: string | null }): Promise<ChatInfo>;
+  updateChat(
+    actor: Actor,
+    chatId: string,
+    patch: { readonly title?: string; readonly kbIds?: readonly string[]; readonly model?: string | null },
+  ): Promise<ChatInfo>;
   removeChat(actor: Actor, chatId: string): Promise<void>;
   /** The newest branch, oldest turn first. */
   readTurns(actor: Actor, chatId: string): Promise<readonly ChatTurn[]>;
   /** A new question; `replaceTurnId` edits an earlier question (its branch starts again), `retryTurnId` answers again. */
-  ask(actor: Actor, chatId: string, input: { readonly content?: string; readonly replaceTurnId?: string; readonly retryTurnId?: string; readonly signal?: AbortSignal }): AsyncIterable<ChatPart>;
+  ask(
+    actor: Actor,
+    chatId: string,
+    input: { readonly content?: string; readonly replaceTurnId?: string; readonly retryTurnId?: string; readonly signal?: AbortSignal },
+  ): AsyncIterable<ChatPart>;
   rateTurn(actor: Actor, turnId: string, rating: "up" | "down" | null): Promise<void>;
   correctTurn(actor: Actor, turnId: string, correction: { readonly text: string; readonly reason?: string }): Promise<void>;
 };
 
 export type AnswerService = {
   /** One question against knowledge bases, recorded with its lineage; a gap is noted when refused. */
-  answer(actor: Actor, request: { readonly kbs: readonly string[]; readonly messages: readonly ChatMessage[]; readonly model?: string; readonly filter?: RetrieveFilter; readonly maxTokens?: number; readonly temperature?: number; readonly seed?: number; readonly signal?: AbortSignal }): AsyncIterable<AnswerPart>;
+  answer(
+    actor: Actor,
+    request: {
+      readonly kbs: readonly string[];
+      readonly messages: readonly ChatMessage[];
+      readonly model?: string;
+      readonly filter?: RetrieveFilter;
+      readonly maxTokens?: number;
+      readonly temperature?: number;
+      readonly seed?: number;
+      readonly signal?: AbortSignal;
+    },
+  ): AsyncIterable<AnswerPart>;
   readLineage(actor: Actor, answerId: string): Promise<Answer>;
 };
 
@@ -122,13 +229,27 @@ export type ModelsService = {
   defaults(): { readonly language: string | null; readonly embedding: string | null };
 };
 
-export type ReadyState = { readonly ready: boolean; readonly missing: readonly { readonly what: "language-model" | "embedder" | "database"; readonly detail: string; readonly etaSeconds: number | null }[] };
+export type ReadyState = {
+  readonly ready: boolean;
+  readonly missing: readonly {
+    readonly what: "language-model" | "embedder" | "database";
+    readonly detail: string;
+    readonly etaSeconds: number | null;
+  }[];
+};
 
 export type SystemInfo = {
   readonly version: string;
   readonly commit: string | null;
   readonly uptimeSeconds: number;
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number; readonly freeMemoryBytes: number; readonly platform: string; readonly gpu: string | null };
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+    readonly freeMemoryBytes: number;
+    readonly platform: string;
+    readonly gpu: string | null;
+  };
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number; readonly dataBytes: number };
   /** Every process of the box with its resident bytes. */
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly residentBytes: number }[];
@@ -156,4 +277,3 @@ export type Services = {
   readonly models: ModelsService;
   readonly system: SystemService;
 };
-

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { StarboxError } from "#base";
 import { expect, test } from "vitest";
+import { StarboxError } from "#base";
 import { convertE5s1ToGguf, parseE5s1 } from "./e5s1.ts";
 import { loadGgufHeader } from "./gguf-header.ts";
 
@@ -25,8 +25,24 @@ function tinyE5s1(): Buffer {
   parts.push(Buffer.from([0x00, 0x30, 0, 0, 1, 0x20, 0, 0, 0]));
   const matrix = (rows: number): [number, Buffer] => [1, Buffer.alloc(rows * 18, 1)];
   const vector = (size: number): [number, Buffer] => [0, Buffer.from(new Float32Array(size).fill(0.5).buffer)];
-  const layer = Object.fromEntries(["q", "k", "v", "ao", "fi", "fo"].flatMap((name) => [[`l0.${name}.w`, matrix(width)], [`l0.${name}.b`, vector(width)]]));
-  const tensors: Record<string, [number, Buffer]> = { "emb.word": matrix(5), "emb.pos": vector(8 * width), "emb.type": vector(2 * width), "emb.ln.w": vector(width), "emb.ln.b": vector(width), ...layer, "l0.aln.w": vector(width), "l0.aln.b": vector(width), "l0.oln.w": vector(width), "l0.oln.b": vector(width) };
+  const layer = Object.fromEntries(
+    ["q", "k", "v", "ao", "fi", "fo"].flatMap((name) => [
+      [`l0.${name}.w`, matrix(width)],
+      [`l0.${name}.b`, vector(width)],
+    ]),
+  );
+  const tensors: Record<string, [number, Buffer]> = {
+    "emb.word": matrix(5),
+    "emb.pos": vector(8 * width),
+    "emb.type": vector(2 * width),
+    "emb.ln.w": vector(width),
+    "emb.ln.b": vector(width),
+    ...layer,
+    "l0.aln.w": vector(width),
+    "l0.aln.b": vector(width),
+    "l0.oln.w": vector(width),
+    "l0.oln.b": vector(width),
+  };
   const names = Object.keys(tensors);
   i32(names.length);
   const before = parts.reduce((sum, part) => sum + part.length, 0) + names.reduce((sum, name) => sum + 2 + name.length + 1 + 4 + 8 + 8, 0);
@@ -60,7 +76,11 @@ test("the GGUF made of it is well formed, and the same bytes every time", async 
   const hashes = [];
   for (const name of ["a.gguf", "b.gguf"]) {
     await convertE5s1ToGguf(source, path.join(folder, name), { name: "tiny" });
-    hashes.push(createHash("sha256").update(fs.readFileSync(path.join(folder, name))).digest("hex"));
+    hashes.push(
+      createHash("sha256")
+        .update(fs.readFileSync(path.join(folder, name)))
+        .digest("hex"),
+    );
   }
   expect(hashes[0]).toBe(hashes[1]);
   const { tensorCount, metadata } = await loadGgufHeader(path.join(folder, "a.gguf"));

@@ -3,8 +3,24 @@ import { readFile } from "node:fs/promises";
 import { StarboxError } from "#base";
 import { type GgmlTypeName, type GgufTensor, type GgufValue, writeGguf } from "./gguf-writer.ts";
 
-type Shape = { readonly width: number; readonly layers: number; readonly heads: number; readonly feedForward: number; readonly words: number; readonly positions: number; readonly tokenTypes: number; readonly eps: number };
-type Tokenizer = { readonly pieces: readonly string[]; readonly scores: Float32Array; readonly bos: number; readonly eos: number; readonly pad: number; readonly unk: number };
+type Shape = {
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly feedForward: number;
+  readonly words: number;
+  readonly positions: number;
+  readonly tokenTypes: number;
+  readonly eps: number;
+};
+type Tokenizer = {
+  readonly pieces: readonly string[];
+  readonly scores: Float32Array;
+  readonly bos: number;
+  readonly eos: number;
+  readonly pad: number;
+  readonly unk: number;
+};
 type PackedTensor = { readonly type: "f32" | "q4_0"; readonly data: Buffer };
 export type E5s1 = { readonly shape: Shape; readonly tokenizer: Tokenizer; readonly tensors: ReadonlyMap<string, PackedTensor> };
 
@@ -18,12 +34,14 @@ class Cursor {
     this.#bytes = bytes;
   }
   take(size: number): Buffer {
-    if (!Number.isSafeInteger(size) || size < 0 || this.#at + size > this.#bytes.length) throw invalid(`the file ends at byte ${this.#bytes.length}, but ${size} more were expected at ${this.#at}`);
+    if (!Number.isSafeInteger(size) || size < 0 || this.#at + size > this.#bytes.length)
+      throw invalid(`the file ends at byte ${this.#bytes.length}, but ${size} more were expected at ${this.#at}`);
     this.#at += size;
     return this.#bytes.subarray(this.#at - size, this.#at);
   }
   slice(start: number, size: number): Buffer {
-    if (start < 0 || size < 0 || start + size > this.#bytes.length) throw invalid(`a tensor reaches from ${start} to ${start + size}, beyond the end at ${this.#bytes.length}`);
+    if (start < 0 || size < 0 || start + size > this.#bytes.length)
+      throw invalid(`a tensor reaches from ${start} to ${start + size}, beyond the end at ${this.#bytes.length}`);
     return this.#bytes.subarray(start, start + size);
   }
   i32 = (): number => this.take(4).readInt32LE();
@@ -35,7 +53,10 @@ class Cursor {
 }
 
 function invalid(what: string): StarboxError {
-  return new StarboxError("model_invalid", `Not a usable E5S1 file: ${what}.`, { hint: "Pull the embedder again.", zh: { message: `E5S1 文件不可用：${what}。`, hint: "请重新下载嵌入模型。" } });
+  return new StarboxError("model_invalid", `Not a usable E5S1 file: ${what}.`, {
+    hint: "Pull the embedder again.",
+    zh: { message: `E5S1 文件不可用：${what}。`, hint: "请重新下载嵌入模型。" },
+  });
 }
 
 function readTokenizer(cursor: Cursor): Tokenizer {
@@ -55,7 +76,16 @@ export function parseE5s1(bytes: Buffer): E5s1 {
   const cursor = new Cursor(bytes);
   if (cursor.take(4).toString("latin1") !== "E5S1") throw invalid("it does not begin with E5S1");
   cursor.u32(); // version
-  const shape: Shape = { width: cursor.i32(), layers: cursor.i32(), heads: cursor.i32(), feedForward: cursor.i32(), words: cursor.i32(), positions: cursor.i32(), tokenTypes: cursor.i32(), eps: cursor.f32() };
+  const shape: Shape = {
+    width: cursor.i32(),
+    layers: cursor.i32(),
+    heads: cursor.i32(),
+    feedForward: cursor.i32(),
+    words: cursor.i32(),
+    positions: cursor.i32(),
+    tokenTypes: cursor.i32(),
+    eps: cursor.f32(),
+  };
   const block = cursor.i32();
   if (block !== 32) throw invalid(`blocks of ${block} values, expected 32`);
   const tokenizer = readTokenizer(cursor);
@@ -76,8 +106,23 @@ export function parseE5s1(bytes: Buffer): E5s1 {
   return { shape, tokenizer, tensors };
 }
 
-const globalNames: Readonly<Record<string, string>> = { "emb.word": "token_embd.weight", "emb.pos": "position_embd.weight", "emb.type": "token_types.weight", "emb.ln.w": "token_embd_norm.weight", "emb.ln.b": "token_embd_norm.bias" };
-const layerNames: Readonly<Record<string, string>> = { q: "attn_q", k: "attn_k", v: "attn_v", ao: "attn_output", fi: "ffn_up", fo: "ffn_down", aln: "attn_output_norm", oln: "layer_output_norm" };
+const globalNames: Readonly<Record<string, string>> = {
+  "emb.word": "token_embd.weight",
+  "emb.pos": "position_embd.weight",
+  "emb.type": "token_types.weight",
+  "emb.ln.w": "token_embd_norm.weight",
+  "emb.ln.b": "token_embd_norm.bias",
+};
+const layerNames: Readonly<Record<string, string>> = {
+  q: "attn_q",
+  k: "attn_k",
+  v: "attn_v",
+  ao: "attn_output",
+  fi: "ffn_up",
+  fo: "ffn_down",
+  aln: "attn_output_norm",
+  oln: "layer_output_norm",
+};
 
 function ggufName(packed: string): string {
   const fixed = globalNames[packed];
@@ -143,7 +188,11 @@ function metadataOf({ shape, tokenizer }: E5s1, name: string): Record<string, Gg
 }
 
 /** Writes the embedder as GGUF. `requantise` may turn weights into another type; by default the packed bytes are kept. */
-export async function convertE5s1ToGguf(sourcePath: string, targetPath: string, options: { readonly name: string; readonly requantise?: Requantise }): Promise<void> {
+export async function convertE5s1ToGguf(
+  sourcePath: string,
+  targetPath: string,
+  options: { readonly name: string; readonly requantise?: Requantise },
+): Promise<void> {
   const model = parseE5s1(await readFile(sourcePath));
   const tensors: GgufTensor[] = [];
   for (const [name, tensor] of model.tensors) {

@@ -90,17 +90,28 @@ class Cursor {
     if (length === undefined) throw this.#fail(`it holds a value of unknown type ${type}`);
     const bytes = await this.bytes(length);
     switch (type) {
-      case 0: return bytes.readUInt8();
-      case 1: return bytes.readInt8();
-      case 2: return bytes.readUInt16LE();
-      case 3: return bytes.readInt16LE();
-      case 4: return bytes.readUInt32LE();
-      case 5: return bytes.readInt32LE();
-      case 6: return bytes.readFloatLE();
-      case 7: return bytes.readUInt8() !== 0;
-      case 10: return Number(bytes.readBigUInt64LE());
-      case 11: return Number(bytes.readBigInt64LE());
-      default: return bytes.readDoubleLE();
+      case 0:
+        return bytes.readUInt8();
+      case 1:
+        return bytes.readInt8();
+      case 2:
+        return bytes.readUInt16LE();
+      case 3:
+        return bytes.readInt16LE();
+      case 4:
+        return bytes.readUInt32LE();
+      case 5:
+        return bytes.readInt32LE();
+      case 6:
+        return bytes.readFloatLE();
+      case 7:
+        return bytes.readUInt8() !== 0;
+      case 10:
+        return Number(bytes.readBigUInt64LE());
+      case 11:
+        return Number(bytes.readBigInt64LE());
+      default:
+        return bytes.readDoubleLE();
     }
   }
 

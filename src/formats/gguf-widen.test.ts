@@ -32,7 +32,8 @@ test("every weight and scale keeps its value; other tensors their bytes", async 
   const other = Buffer.from(Float32Array.of(1, 2, 3).buffer);
   const [source, target] = [path.join(folder, "a.gguf"), path.join(folder, "b.gguf")];
   await writeGguf(source, { "general.architecture": { type: "string", value: "x" }, list: { type: "strings", value: ["一", "two"] } }, [
-    { name: "w", shape: [64, 4], type: "q5_0", data: q5 }, { name: "n", shape: [3], type: "f32", data: other },
+    { name: "w", shape: [64, 4], type: "q5_0", data: q5 },
+    { name: "n", shape: [3], type: "f32", data: other },
   ]);
   expect(await widenQ5(source, target)).toBe(true);
   const { tensorCount, metadata } = await loadGgufHeader(target);

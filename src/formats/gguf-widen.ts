@@ -12,7 +12,8 @@ const scalarBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 
 type Tensor = { readonly name: Buffer; readonly shape: readonly number[]; readonly type: number; readonly offset: number };
 type Layout = { readonly metadata: Buffer; readonly tensors: readonly Tensor[]; readonly dataStart: number; readonly alignment: number };
 
-const invalid = (what: string): StarboxError => new StarboxError("model_invalid", `This GGUF cannot be rewritten: ${what}.`, { zh: { message: `无法改写该 GGUF：${what}。` } });
+const invalid = (what: string): StarboxError =>
+  new StarboxError("model_invalid", `This GGUF cannot be rewritten: ${what}.`, { zh: { message: `无法改写该 GGUF：${what}。` } });
 
 function readLayout(bytes: Buffer): Layout {
   let at = 0;

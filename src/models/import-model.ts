@@ -14,7 +14,10 @@ const rerankPooling = 4; // LLAMA_POOLING_TYPE_RANK
 export async function importModel(store: ModelStore, catalogue: Catalogue, filePath: string, id?: string): Promise<ModelManifest> {
   const source = path.resolve(filePath);
   if (!fs.existsSync(source)) {
-    throw new StarboxError("not_found", `No file ${source}.`, { hint: "Give the path of a .gguf file.", zh: { message: `找不到文件 ${source}。`, hint: "请给出 .gguf 文件的路径。" } });
+    throw new StarboxError("not_found", `No file ${source}.`, {
+      hint: "Give the path of a .gguf file.",
+      zh: { message: `找不到文件 ${source}。`, hint: "请给出 .gguf 文件的路径。" },
+    });
   }
   const work = path.join(store.folder, "pulling");
   await fsp.mkdir(work, { recursive: true });
@@ -28,9 +31,16 @@ export async function importModel(store: ModelStore, catalogue: Catalogue, fileP
     const known = catalogue.models.find((entry) => entry.sha256 === sourceHash);
     const about = describe(header);
     return await store.add(copy, {
-      id: known?.id ?? id ?? idOf(source), kind: known?.kind ?? about.kind, sha256: sourceHash, sizeBytes: fs.statSync(copy).size, source: `import:${source}`,
-      madeFromSha256: null, name: known?.name ?? about.name ?? path.basename(source), family: known?.family ?? about.family,
-      contextTokens: known?.contextTokens ?? about.contextTokens, dimensions: known?.dimensions ?? about.dimensions,
+      id: known?.id ?? id ?? idOf(source),
+      kind: known?.kind ?? about.kind,
+      sha256: sourceHash,
+      sizeBytes: fs.statSync(copy).size,
+      source: `import:${source}`,
+      madeFromSha256: null,
+      name: known?.name ?? about.name ?? path.basename(source),
+      family: known?.family ?? about.family,
+      contextTokens: known?.contextTokens ?? about.contextTokens,
+      dimensions: known?.dimensions ?? about.dimensions,
     });
   } finally {
     await fsp.rm(copy, { force: true });
@@ -41,8 +51,16 @@ async function importPacked(store: ModelStore, entry: ModelEntry, copy: string, 
   const made = `${copy}.gguf`;
   await convertE5s1ToGguf(copy, made, { name: entry.name });
   return await store.add(made, {
-    id: entry.id, kind: entry.kind, sha256: await hashFile(made), sizeBytes: fs.statSync(made).size, source: `import:${source}`, madeFromSha256: sourceHash,
-    name: entry.name, family: entry.family, contextTokens: entry.contextTokens, dimensions: entry.dimensions ?? null,
+    id: entry.id,
+    kind: entry.kind,
+    sha256: await hashFile(made),
+    sizeBytes: fs.statSync(made).size,
+    source: `import:${source}`,
+    madeFromSha256: sourceHash,
+    name: entry.name,
+    family: entry.family,
+    contextTokens: entry.contextTokens,
+    dimensions: entry.dimensions ?? null,
   });
 }
 
@@ -52,11 +70,21 @@ async function copyInto(source: string, target: string): Promise<void> {
     await fsp.copyFile(source, target, fs.constants.COPYFILE_FICLONE);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-    throw new StarboxError("disk_full", `No room to copy ${source} into ${path.dirname(target)}.`, { hint: "Free some space or choose another data folder (--data).", zh: { message: `磁盘空间不足，无法把 ${source} 拷入 ${path.dirname(target)}。`, hint: "请清理磁盘或用 --data 更换数据文件夹。" }, cause: error });
+    throw new StarboxError("disk_full", `No room to copy ${source} into ${path.dirname(target)}.`, {
+      hint: "Free some space or choose another data folder (--data).",
+      zh: { message: `磁盘空间不足，无法把 ${source} 拷入 ${path.dirname(target)}。`, hint: "请清理磁盘或用 --data 更换数据文件夹。" },
+      cause: error,
+    });
   }
 }
 
-const idOf = (filePath: string): string => path.basename(filePath).replace(/\.gguf$/i, "").toLowerCase().replace(/[^a-z0-9.-]+/g, "-").replace(/^[^a-z0-9]+/, "") || "model";
+const idOf = (filePath: string): string =>
+  path
+    .basename(filePath)
+    .replace(/\.gguf$/i, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, "-")
+    .replace(/^[^a-z0-9]+/, "") || "model";
 
 function describe({ metadata }: GgufHeader) {
   const family = String(metadata.get("general.architecture") ?? "unknown");
@@ -67,5 +95,11 @@ function describe({ metadata }: GgufHeader) {
   const name = metadata.get("general.name");
   const pooling = number("pooling_type");
   const kind: ModelManifest["kind"] = pooling === rerankPooling ? "reranker" : encoders.has(family) || pooling !== null ? "embedding" : "language";
-  return { family, kind, name: typeof name === "string" && name !== "" ? name : null, contextTokens: number("context_length"), dimensions: kind === "embedding" ? number("embedding_length") : null };
+  return {
+    family,
+    kind,
+    name: typeof name === "string" && name !== "" ? name : null,
+    contextTokens: number("context_length"),
+    dimensions: kind === "embedding" ? number("embedding_length") : null,
+  };
 }

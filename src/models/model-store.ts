@@ -49,7 +49,11 @@ export function createModelStore(folder: string, now: () => Date = () => new Dat
     }
   };
   const list = (): ModelManifest[] =>
-    fs.readdirSync(folder).filter((name) => name.endsWith(".json")).map((name) => read(path.join(folder, name))).filter((found) => found !== undefined);
+    fs
+      .readdirSync(folder)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => read(path.join(folder, name)))
+      .filter((found) => found !== undefined);
   return {
     folder,
     list,
@@ -85,10 +89,16 @@ async function syncFile(filePath: string): Promise<void> {
 }
 
 /** SHA-256 in hex, in pieces; `onBytes` tells how many were read. */
-export async function hashFile(filePath: string, options: { readonly signal?: AbortSignal; readonly onBytes?: (bytes: number) => void } = {}): Promise<string> {
+export async function hashFile(
+  filePath: string,
+  options: { readonly signal?: AbortSignal; readonly onBytes?: (bytes: number) => void } = {},
+): Promise<string> {
   const hash = createHash("sha256");
   let bytes = 0;
-  for await (const part of fs.createReadStream(filePath, { highWaterMark: 1 << 20, ...(options.signal === undefined ? {} : { signal: options.signal }) })) {
+  for await (const part of fs.createReadStream(filePath, {
+    highWaterMark: 1 << 20,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })) {
     hash.update(part as Buffer);
     bytes += (part as Buffer).byteLength;
     options.onBytes?.(bytes);
@@ -106,7 +116,10 @@ export async function setAsideWrong(filePath: string, folder: string, id: string
 export function hashMismatch(id: string, expected: string, found: string, aside: string): StarboxError {
   return new StarboxError("model_hash_mismatch", `${id}: expected SHA-256 ${expected}, got ${found}. The file was set aside as ${aside}.`, {
     hint: "The source carries another file or it was damaged on the way: try again or take another source (STARBOX_SOURCES).",
-    zh: { message: `${id}：SHA-256 应为 ${expected}，实际为 ${found}。该文件已另存为 ${aside}。`, hint: "来源文件不符或传输中损坏：请重试，或用 STARBOX_SOURCES 换一个来源。" },
+    zh: {
+      message: `${id}：SHA-256 应为 ${expected}，实际为 ${found}。该文件已另存为 ${aside}。`,
+      hint: "来源文件不符或传输中损坏：请重试，或用 STARBOX_SOURCES 换一个来源。",
+    },
     details: { expected, found, aside },
   });
 }

@@ -44,7 +44,10 @@ async function askRemote(options: DownloadOptions): Promise<Remote> {
 }
 
 async function request(options: DownloadOptions, headers: Readonly<Record<string, string>>): Promise<Response> {
-  const response = await (options.fetch ?? fetch)(options.url, { headers: { ...options.headers, ...headers, "accept-encoding": "identity" }, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+  const response = await (options.fetch ?? fetch)(options.url, {
+    headers: { ...options.headers, ...headers, "accept-encoding": "identity" },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
   if (response.ok) return response;
   await response.body?.cancel();
   const passing = response.status === 429 || response.status >= 500;
@@ -66,7 +69,10 @@ async function withTries<T>(options: DownloadOptions, work: () => Promise<T>): P
     try {
       return await work();
     } catch (error) {
-      if (options.signal?.aborted) throw new StarboxError("model_pull_cancelled", "The download was stopped; what was received is kept.", { zh: { message: "下载已停止，已收到的部分会保留。" } });
+      if (options.signal?.aborted)
+        throw new StarboxError("model_pull_cancelled", "The download was stopped; what was received is kept.", {
+          zh: { message: "下载已停止，已收到的部分会保留。" },
+        });
       if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw diskFull(options.targetPath, error);
       const lasting = StarboxError.is(error) && (error as { passing?: boolean }).passing === false;
       if (lasting || attempt >= tries) throw StarboxError.is(error) ? error : sourceFailed(options.url, reasonOf(error), error);
@@ -107,7 +113,12 @@ async function downloadWhole(options: DownloadOptions, partPath: string, sizeByt
   }
 }
 
-async function downloadPieces(options: DownloadOptions, partPath: string, journalPath: string, remote: Remote & { readonly sizeBytes: number }): Promise<void> {
+async function downloadPieces(
+  options: DownloadOptions,
+  partPath: string,
+  journalPath: string,
+  remote: Remote & { readonly sizeBytes: number },
+): Promise<void> {
   const journal = openJournal(options, partPath, journalPath, remote);
   const pieces = Math.ceil(remote.sizeBytes / journal.pieceBytes);
   const sizeOf = (piece: number): number => Math.min(journal.pieceBytes, remote.sizeBytes - piece * journal.pieceBytes);
@@ -126,10 +137,12 @@ async function downloadPieces(options: DownloadOptions, partPath: string, journa
   const work = async (): Promise<void> => {
     for (let piece = waiting.shift(); piece !== undefined && !signal.aborted; piece = waiting.shift()) {
       const current = piece;
-      await withTries({ ...options, signal }, () => fetchPiece({ ...options, signal }, file, current * journal.pieceBytes, sizeOf(current), remote, (bytes) => {
-        underWay.set(current, bytes);
-        report();
-      }));
+      await withTries({ ...options, signal }, () =>
+        fetchPiece({ ...options, signal }, file, current * journal.pieceBytes, sizeOf(current), remote, (bytes) => {
+          underWay.set(current, bytes);
+          report();
+        }),
+      );
       underWay.delete(current);
       // The journal may only claim what a power cut leaves in place.
       await file.datasync();
@@ -139,22 +152,37 @@ async function downloadPieces(options: DownloadOptions, partPath: string, journa
     }
   };
   try {
-    const workers = Array.from({ length: Math.min(options.connections ?? 4, Math.max(1, waiting.length)) }, () => work().catch((error: unknown) => {
-      failure.abort();
-      throw error;
-    }));
+    const workers = Array.from({ length: Math.min(options.connections ?? 4, Math.max(1, waiting.length)) }, () =>
+      work().catch((error: unknown) => {
+        failure.abort();
+        throw error;
+      }),
+    );
     const ends = await Promise.allSettled(workers);
     const errors = ends.filter((end) => end.status === "rejected").map((end) => end.reason as unknown);
     const cause = errors.find((error) => !StarboxError.is(error, "model_pull_cancelled")) ?? errors[0];
     if (cause !== undefined) throw cause;
-    if (options.signal?.aborted) throw new StarboxError("model_pull_cancelled", "The download was stopped; what was received is kept.", { zh: { message: "下载已停止，已收到的部分会保留。" } });
+    if (options.signal?.aborted)
+      throw new StarboxError("model_pull_cancelled", "The download was stopped; what was received is kept.", {
+        zh: { message: "下载已停止，已收到的部分会保留。" },
+      });
   } finally {
     await file.close();
   }
 }
 
-async function fetchPiece(options: DownloadOptions, file: fsp.FileHandle, start: number, length: number, remote: Remote & { readonly sizeBytes: number }, onBytes: (bytes: number) => void): Promise<void> {
-  const response = await request(options, { range: `bytes=${start}-${start + length - 1}`, ...(remote.etag === null || remote.etag.startsWith("W/") ? {} : { "if-range": remote.etag }) });
+async function fetchPiece(
+  options: DownloadOptions,
+  file: fsp.FileHandle,
+  start: number,
+  length: number,
+  remote: Remote & { readonly sizeBytes: number },
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const response = await request(options, {
+    range: `bytes=${start}-${start + length - 1}`,
+    ...(remote.etag === null || remote.etag.startsWith("W/") ? {} : { "if-range": remote.etag }),
+  });
   const expected = `bytes ${start}-${start + length - 1}/${remote.sizeBytes}`;
   const found = response.headers.get("content-range");
   if (response.status !== 206 || found !== expected) {
@@ -177,7 +205,8 @@ function openJournal(options: DownloadOptions, partPath: string, journalPath: st
   const fresh: Journal = { url: options.url, sizeBytes: remote.sizeBytes, etag: remote.etag, pieceBytes: options.pieceBytes ?? 8 << 20, done: [] };
   try {
     const found = JSON.parse(fs.readFileSync(journalPath, "utf8")) as Journal;
-    if (found.sizeBytes === fresh.sizeBytes && found.etag === fresh.etag && found.pieceBytes > 0 && fs.existsSync(partPath)) return { ...found, done: [...new Set(found.done)] };
+    if (found.sizeBytes === fresh.sizeBytes && found.etag === fresh.etag && found.pieceBytes > 0 && fs.existsSync(partPath))
+      return { ...found, done: [...new Set(found.done)] };
   } catch {
     // None, or half written: begin again.
   }

