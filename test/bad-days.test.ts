@@ -1,6 +1,6 @@
 /** @file Bad days of the data folder: kill -9 at random moments, a full disk, many files, poison among them. Real processes, real files. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { zipSync } from "fflate";
@@ -191,6 +191,11 @@ test("poison among good files: each set aside with its reason, nothing escapes, 
   for (const [name, content] of Object.entries(poison)) await box.ingest.addFile(kb, { path: name, content: { bytes: content } });
   for (let i = 0; i < 20; i++) await box.ingest.addFile(kb, { path: `good/${i}.md`, content: { bytes: bytes(textOf(i, 0, -1)) } });
   await expect(box.ingest.addFile(kb, { path: "../outside.md", content: { bytes: bytes("x") } })).rejects.toMatchObject({ code: "path_unsafe" });
+  const huge = path.join(dataDir, "tmp", "huge.pdf");
+  writeFileSync(huge, "%PDF-1.7");
+  truncateSync(huge, 2 ** 31);
+  await expect(box.ingest.addFile(kb, { path: "huge.pdf", content: { filePath: huge } })).rejects.toMatchObject({ code: "document_too_large" });
+  rmSync(huge);
   await box.settled();
   const states = new Map(storage.documents.list(kb.num, { limit: 1000 }).map((row) => [row.path, row]));
   for (let i = 0; i < 20; i++) expect(states.get(`good/${i}.md`)?.state).toBe("ready");

@@ -50,12 +50,19 @@ async function run(deps: JobDeps, context: JobContext): Promise<void | { againIn
   }
 }
 
-/** null: not here yet. */
-export async function findEmbedder(deps: IngestDeps, id: string | undefined): Promise<EmbeddingModel | null> {
+const notYet = ["model_not_ready", "embedder_not_ready"];
+
+/** null: not here yet. A base's own embedder that is not even known may still be imported; a new one that was asked for must exist. */
+export async function findEmbedder(
+  deps: IngestDeps,
+  id: string | undefined,
+  options: { readonly mustExist?: boolean } = {},
+): Promise<EmbeddingModel | null> {
   try {
     return await deps.embedders.embeddingModel(id);
   } catch (error) {
-    if (StarboxError.is(error) && ["model_not_ready", "model_not_found", "embedder_not_ready", "unsupported"].includes(error.code)) return null;
+    const codes = options.mustExist === true ? notYet : [...notYet, "model_not_found", "unsupported"];
+    if (StarboxError.is(error) && codes.includes(error.code)) return null;
     throw error;
   }
 }

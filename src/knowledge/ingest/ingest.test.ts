@@ -204,6 +204,21 @@ test("a bad new version leaves the old one searchable; retry reads it again", as
   expect(documents()[0]?.state).toBe("failed");
 });
 
+test("a base removed while its files are being read leaves nothing", async () => {
+  embedder = createEmbedder("e");
+  for (let i = 0; i < 30; i++)
+    await add(`f/${i}.md`, `# 文${i}\n\n${Array.from({ length: 200 }, (_, n) => `第${n + 1}条 昙花一现${i}。`).join("\n\n")}\n`);
+  for (let i = 0; i < 300 && storage.kbs.counts(kb.num).chunks === 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  await ingest.removeBase(kb);
+  await settled(["ingest", "purge", "embed"]);
+  for (const table of ["documents", "versions", "texts", "chunks", "chunk_terms", "chunk_vectors", "vectors"]) {
+    expect(storage.connection.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)?.n, table).toBe(0);
+  }
+  expect(filesWith("昙花")).toEqual([]);
+  await expect(add("late.md", "x")).rejects.toMatchObject({ code: "kb_not_found" });
+  expect(storage.checkIntegrity()).toBe("ok");
+});
+
 test("editions: the newest that is not in the future is in force", async () => {
   for (const date of ["2019-01-01", "2023-05-01", "2099-01-01"]) await add(`差旅费管理办法(${date}).md`, `# 差旅费管理办法\n\n第一条 ${date} 版。\n`);
   await add("日报(2023-05-01)附.md", "# 日报\n\n今天。\n");

@@ -19,7 +19,7 @@ async function run(deps: IngestDeps, context: JobContext): Promise<void | { agai
   const kb = storage.kbs.find(context.payload.kbId as string);
   const embedder = context.payload.embedder as string;
   if (kb === undefined || kb.embedder === embedder) return;
-  const model = await findEmbedder(deps, embedder);
+  const model = await findEmbedder(deps, embedder, { mustExist: true });
   if (model === null) return { againInMs: 5000 };
   const total = storage.kbs.counts(kb.num).chunks;
   let done = 0;
