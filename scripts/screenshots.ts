@@ -1,9 +1,10 @@
-/** @file Photographs the console for the README: a real box with its samples, every picture named place-language-look. Run: npm run screenshots */
+/** @file Photographs the console for the README: a real box with its samples, every picture named place-language-look. Run: node scripts/launch.mjs script scripts/screenshots.ts */
 import fs from "node:fs";
 import path from "node:path";
 import type { Page } from "playwright-core";
 import { api, type Look, type Session, startSession } from "../test/e2e/session.ts";
 import { waitFor } from "../test/start-box.ts";
+import { shrinkPng } from "./shrink-png.ts";
 
 const folder = path.join(import.meta.dirname, "../docs/pictures");
 const maxBytes = 150_000;
@@ -15,8 +16,9 @@ async function shoot(page: Page, name: string): Promise<void> {
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
   await page.waitForTimeout(400);
   const file = path.join(folder, `${name}.png`);
-  await page.screenshot({ path: file });
-  const { size } = fs.statSync(file);
+  const picture = shrinkPng(await page.screenshot());
+  fs.writeFileSync(file, picture);
+  const size = picture.length;
   if (size > maxBytes) throw new Error(`${name}.png: at most ${maxBytes} bytes, got ${size}`);
   console.log(`${name}.png ${Math.round(size / 1000)} kB`);
 }
