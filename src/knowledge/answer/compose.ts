@@ -34,7 +34,7 @@ export function composeShort(choice: Choice, sentences: readonly EvidenceSentenc
   return [{ text, source }];
 }
 
-const mostSentences = 3;
+const mostSentences = 2;
 const mostItems = 8;
 
 /** Best sentence with what belongs to it: the list it opens, close sentences of its passage, a second article that fits as well. */
@@ -43,7 +43,7 @@ export function composeSentences(evidence: Evidence): ComposedSentence[] {
   if (top === undefined) return [];
   const siblings = evidence.sentences.filter((sentence) => sentence.hit === top.hit).sort((a, b) => a.start - b.start);
   const chosen = new Set<EvidenceSentence>([top]);
-  for (const sentence of siblings) if (chosen.size < mostSentences && sentence.score >= 0.85 * top.score) chosen.add(sentence);
+  for (const sentence of siblings) if (chosen.size < mostSentences && sentence.score >= 0.88 * top.score) chosen.add(sentence);
   for (const sentence of [...chosen]) for (const item of listAfter(sentence, siblings)) chosen.add(item);
   const first = [...chosen].sort((a, b) => a.start - b.start);
   const other = isArticle(top.hit) ? evidence.sentences.find((sentence) => sentence.hit !== top.hit && isArticle(sentence.hit) && sentence.score >= 0.85 * top.score && bare(sentence.normal) !== bare(top.normal)) : undefined;

@@ -31,9 +31,12 @@ export type Evidence = {
   readonly missing: number;
   /** The same over the question's rare words only: names, numbers, Latin words. */
   readonly missingNames: number;
+  /** Share of what the question talks about (its gap left out, every piece counted alike) that the best single passage holds. */
+  readonly held: number;
 };
 
 const passagesRead = 6;
+const quantityBonus = 0.1;
 
 /** Words and pairs of characters of a text: what question and sentence are compared by. */
 export function unitsOf(text: string): Set<string> {
@@ -76,11 +79,12 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
       const hit = read[hitRank] as RetrieveHit;
       const standing = topScore > 0 ? Math.max(0, hit.score / topScore) : 1 / (1 + hitRank);
       const { text: normal, offsets } = normaliseWithOffsets(sentence.raw);
-      return { hit, hitRank, start: sentence.start, end: sentence.end, raw: sentence.raw, normal, offsets, coverage, nearby, score: coverage + 0.5 * nearby + 0.5 * standing };
+      return { hit, hitRank, start: sentence.start, end: sentence.end, raw: sentence.raw, normal, offsets, coverage, nearby, score: coverage + 0.5 * nearby + 0.5 * standing + bonus(question, normal, hit) };
     }),
   );
   sentences.sort((a, b) => b.score - a.score || a.hitRank - b.hitRank || a.start - b.start);
   const passageUnits = parts.map((list, rank) => new Set([...(headings[rank] ?? []), ...list.flatMap((sentence) => [...sentence.units])]));
+  const topic = unitsOf(`${question.text.slice(0, question.holeStart)} ${question.text.slice(question.holeEnd)}`);
   const names = new Set([...weights.keys()].filter(isName));
   return {
     sentences,
@@ -88,7 +92,19 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
     passageCoverage: passageUnits.map((units) => share(weights, whole, (unit) => units.has(unit))),
     missing: share(weights, whole, (unit) => !passageUnits.some((units) => units.has(unit))),
     missingNames: names.size === 0 ? 0 : [...names].filter((unit) => passageUnits[0]?.has(unit) !== true).length / names.size,
+    held: topic.size === 0 ? 0 : Math.max(0, ...passageUnits.map((units) => [...topic].filter((unit) => units.has(unit)).length / topic.size)),
   };
+}
+
+const listAsked = /哪些|哪几|什么(?:情形|情况|条件|材料)|(?:情形|条件|材料|范围|内容)(?:有|包括|是)?$/;
+
+const quantity = /\d|[一二三四五六七八九十百千万两]+(?:个?[日天月年倍元周岁次人件]|%|％|分之)/;
+
+/** "Which cases …?" is answered by the sentence that opens the list, "how long …?" by one with a number; an edition no longer in force stands back. */
+function bonus(question: Question, sentence: string, hit: RetrieveHit): number {
+  const opensList = listAsked.test(question.text) && /(?:下列|以下|包括)[^。]*[:：]\s*$/u.test(sentence) ? 0.15 : 0;
+  const counts = (question.kind === "number" || question.kind === "time") && quantity.test(sentence) ? quantityBonus : 0;
+  return opensList + counts - (hit.edition?.state === "superseded" ? 0.2 : 0);
 }
 
 /** Numbers, Latin words, long words: what cannot be said in other words. */
