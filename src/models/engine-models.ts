@@ -9,7 +9,10 @@ const nobody = "";
 
 function refuseLogprobs(request: GenerateRequest): void {
   if (request.logprobs === undefined) return;
-  throw new StarboxError("unsupported", "This engine cannot give true log-probabilities while it samples.", { hint: "Leave logprobs out.", zh: { message: "此引擎在采样时无法给出真实的对数概率。", hint: "请去掉 logprobs 参数。" } });
+  throw new StarboxError("unsupported", "This engine cannot give true log-probabilities while it samples.", {
+    hint: "Leave logprobs out.",
+    zh: { message: "此引擎在采样时无法给出真实的对数概率。", hint: "请去掉 logprobs 参数。" },
+  });
 }
 
 /** Parts as they arrive; ends or throws as the call does. */
@@ -67,8 +70,13 @@ export class EngineLanguageModel implements LanguageModel {
       channel.push(part);
     };
     // The turn ends when the engine has really stopped, not when the reader has left.
-    const work = retryOnce(() => this.#process.call<void>({ type: "generate", request: wire satisfies WireRequest }, { onPart, signal: leave.signal }))
-      .then(() => channel.finish("done"), (error: unknown) => channel.finish({ error }))
+    const work = retryOnce(() =>
+      this.#process.call<void>({ type: "generate", request: wire satisfies WireRequest }, { onPart, signal: leave.signal }),
+    )
+      .then(
+        () => channel.finish("done"),
+        (error: unknown) => channel.finish({ error }),
+      )
       .finally(() => {
         signal?.removeEventListener("abort", stop);
         release();
@@ -86,7 +94,11 @@ export class EngineLanguageModel implements LanguageModel {
     return count ?? 0;
   }
 
-  async scoreContinuations(input: GenerateRequest["input"], continuations: readonly string[], options: { readonly person?: string; readonly signal?: AbortSignal } = {}): Promise<readonly { readonly logprob: number; readonly tokens: number }[]> {
+  async scoreContinuations(
+    input: GenerateRequest["input"],
+    continuations: readonly string[],
+    options: { readonly person?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<readonly { readonly logprob: number; readonly tokens: number }[]> {
     const release = await this.#queue.enter(options.person ?? nobody, options.signal);
     try {
       return await retryOnce(() => this.#process.call({ type: "score", input, continuations }, { signal: options.signal }));
@@ -96,15 +108,25 @@ export class EngineLanguageModel implements LanguageModel {
   }
 }
 
+/** Fewer texts than this are not worth a second process. */
+const smallestShare = 16;
+
 /** Questions people wait for and passages read in at night go to different processes, so that the one never waits for the other. */
 export class EngineEmbeddingModel implements EmbeddingModel {
   readonly id: string;
   readonly dimensions: number;
   readonly maxTokens: number;
   readonly #now: EngineProcess;
-  readonly #bulk: EngineProcess;
+  readonly #bulk: readonly EngineProcess[];
+  #turn = 0;
 
-  constructor(options: { readonly id: string; readonly dimensions: number; readonly maxTokens: number; readonly now: EngineProcess; readonly bulk: EngineProcess }) {
+  constructor(options: {
+    readonly id: string;
+    readonly dimensions: number;
+    readonly maxTokens: number;
+    readonly now: EngineProcess;
+    readonly bulk: readonly EngineProcess[];
+  }) {
     this.id = options.id;
     this.dimensions = options.dimensions;
     this.maxTokens = options.maxTokens;
@@ -112,11 +134,41 @@ export class EngineEmbeddingModel implements EmbeddingModel {
     this.#bulk = options.bulk;
   }
 
-  async embed(texts: readonly string[], options: { readonly kind: "query" | "passage"; readonly person?: string; readonly signal?: AbortSignal; readonly urgent?: boolean }): Promise<readonly Float32Array[]> {
+  async embed(
+    texts: readonly string[],
+    options: { readonly kind: "query" | "passage"; readonly person?: string; readonly signal?: AbortSignal; readonly urgent?: boolean },
+  ): Promise<readonly Float32Array[]> {
     if (texts.length === 0) return [];
     const urgent = options.urgent ?? options.kind === "query";
-    const engine = urgent ? this.#now : this.#bulk;
-    const { vectors } = await retryOnce(() => engine.call<{ vectors: Float32Array[] }>({ type: "embed", texts, kind: options.kind }, { signal: options.signal }));
+    if (urgent || texts.length < 2 * smallestShare) return this.#embedOn(urgent ? this.#now : this.#nextBulk(), texts, options);
+    // Every process takes every n-th text, so that long and short ones are spread evenly.
+    const shares = Math.min(this.#bulk.length, Math.floor(texts.length / smallestShare));
+    const parts = await Promise.all(
+      Array.from({ length: shares }, (_, share) =>
+        this.#embedOn(
+          this.#nextBulk(),
+          texts.filter((_, i) => i % shares === share),
+          options,
+        ),
+      ),
+    );
+    return texts.map((_, i) => parts[i % shares]?.[Math.floor(i / shares)] ?? new Float32Array());
+  }
+
+  #nextBulk(): EngineProcess {
+    const engine = this.#bulk[this.#turn++ % this.#bulk.length];
+    if (engine === undefined) throw new StarboxError("internal", "An embedder has no process for passages.");
+    return engine;
+  }
+
+  async #embedOn(
+    engine: EngineProcess,
+    texts: readonly string[],
+    options: { readonly kind: "query" | "passage"; readonly signal?: AbortSignal },
+  ): Promise<readonly Float32Array[]> {
+    const { vectors } = await retryOnce(() =>
+      engine.call<{ vectors: Float32Array[] }>({ type: "embed", texts, kind: options.kind }, { signal: options.signal }),
+    );
     return vectors;
   }
 

@@ -1,4 +1,5 @@
-/** @file The engines of the models in use: one process a model (two for an embedder), made when first asked for, with its queue. Knows files, not the catalogue. */
+/** @file The engines of the models in use: one process a model (for an embedder one for questions and one a core for passages), made when first asked for, with its queue. Knows files, not the catalogue. */
+import os from "node:os";
 import { type Logger, type Settings, StarboxError } from "#base";
 import type { EmbeddingModel, LanguageModel, Reranker } from "#contracts";
 import type { EngineLoad } from "./engine/protocol.ts";
@@ -10,15 +11,32 @@ import type { ModelManifest } from "./model-store.ts";
 
 export type EngineSettings = Pick<Settings, "threads" | "context" | "parallel" | "queue" | "idleUnloadSeconds">;
 
-export type EngineStatus = { readonly model: string; readonly kind: ModelManifest["kind"]; readonly processes: readonly { readonly name: string; readonly pid: number }[]; readonly loaded: boolean; readonly running: number; readonly waiting: number; readonly limit: number; readonly contextTokens: number | null };
+export type EngineStatus = {
+  readonly model: string;
+  readonly kind: ModelManifest["kind"];
+  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  readonly loaded: boolean;
+  readonly running: number;
+  readonly waiting: number;
+  readonly limit: number;
+  readonly contextTokens: number | null;
+};
 
-type Engine = { readonly manifest: ModelManifest; readonly processes: readonly EngineProcess[]; readonly names: readonly string[]; readonly queue: FairQueue; readonly model: LanguageModel | EmbeddingModel | Reranker };
+type Engine = {
+  readonly manifest: ModelManifest;
+  readonly processes: readonly EngineProcess[];
+  readonly names: readonly string[];
+  readonly queue: FairQueue;
+  readonly model: LanguageModel | EmbeddingModel | Reranker;
+};
 
 /** Beside the model's own file, so that it is found again and goes with it. */
 export const fastCopyPath = (filePath: string): string => filePath.replace(/\.gguf$/, "") + ".fast.gguf";
 
 const bulkNice = 15;
 const bulkIdleSeconds = 60;
+/** One thread each: processes that never wait for each other use the cores better than threads that do in every layer. */
+const mostBulk = 4;
 const embedderLimit = 2048;
 
 export class Engines {
@@ -30,7 +48,13 @@ export class Engines {
   readonly #fitting: (bytes: number) => readonly string[];
   readonly #freeBytes: () => number;
 
-  constructor(options: { readonly settings: EngineSettings; readonly logger: Logger; readonly filePath: (manifest: ModelManifest) => string; readonly fitting: (bytes: number) => readonly string[]; readonly freeBytes?: () => number }) {
+  constructor(options: {
+    readonly settings: EngineSettings;
+    readonly logger: Logger;
+    readonly filePath: (manifest: ModelManifest) => string;
+    readonly fitting: (bytes: number) => readonly string[];
+    readonly freeBytes?: () => number;
+  }) {
     this.#settings = options.settings;
     this.#logger = options.logger;
     this.#filePath = options.filePath;
@@ -50,11 +74,15 @@ export class Engines {
 
   #engine(manifest: ModelManifest, kind: ModelManifest["kind"]): Engine {
     if (manifest.kind !== kind) {
-      throw new StarboxError("invalid_input", `${manifest.id} is a model of kind "${manifest.kind}", expected "${kind}".`, { hint: "starbox models list shows the kinds.", zh: { message: `${manifest.id} 的类型是“${manifest.kind}”，此处需要“${kind}”。`, hint: "starbox models list 可查看类型。" } });
+      throw new StarboxError("invalid_input", `${manifest.id} is a model of kind "${manifest.kind}", expected "${kind}".`, {
+        hint: "starbox models list shows the kinds.",
+        zh: { message: `${manifest.id} 的类型是“${manifest.kind}”，此处需要“${kind}”。`, hint: "starbox models list 可查看类型。" },
+      });
     }
     const known = this.#engines.get(manifest.id);
     if (known !== undefined && known.manifest.sha256 === manifest.sha256) return known;
-    const engine = kind === "language" ? this.#createLanguage(manifest) : kind === "embedding" ? this.#createEmbedding(manifest) : this.#createReranker(manifest);
+    const engine =
+      kind === "language" ? this.#createLanguage(manifest) : kind === "embedding" ? this.#createEmbedding(manifest) : this.#createReranker(manifest);
     this.#engines.set(manifest.id, engine);
     return engine;
   }
@@ -63,13 +91,37 @@ export class Engines {
     return Math.min(this.#settings.context, manifest.contextTokens ?? this.#settings.context);
   }
 
-  #process(manifest: ModelManifest, options: { readonly name: string; readonly contextTokens: number; readonly parallel: number; readonly threads: number; readonly nice: number; readonly gpu: "auto" | false; readonly idleSeconds: number }): EngineProcess {
+  #process(
+    manifest: ModelManifest,
+    options: {
+      readonly name: string;
+      readonly contextTokens: number;
+      readonly parallel: number;
+      readonly threads: number;
+      readonly nice: number;
+      readonly gpu: "auto" | false;
+      readonly idleSeconds: number;
+    },
+  ): EngineProcess {
     const filePath = this.#filePath(manifest);
     return new EngineProcess({
-      name: options.name, logger: this.#logger, idleMs: options.idleSeconds * 1000,
+      name: options.name,
+      logger: this.#logger,
+      idleMs: options.idleSeconds * 1000,
       load: async (): Promise<EngineLoad> => {
         await this.#makeRoom(manifest, filePath, options);
-        return { type: "load", kind: manifest.kind, filePath, fastPath: manifest.kind === "language" ? fastCopyPath(filePath) : null, contextTokens: options.contextTokens, parallel: options.parallel, threads: options.threads, nice: options.nice, gpu: options.gpu, prefixed: /(^|[^a-z0-9])e5([^a-z0-9]|$)/i.test(`${manifest.id} ${manifest.name}`) };
+        return {
+          type: "load",
+          kind: manifest.kind,
+          filePath,
+          fastPath: manifest.kind === "language" ? fastCopyPath(filePath) : null,
+          contextTokens: options.contextTokens,
+          parallel: options.parallel,
+          threads: options.threads,
+          nice: options.nice,
+          gpu: options.gpu,
+          prefixed: /(^|[^a-z0-9])e5([^a-z0-9]|$)/i.test(`${manifest.id} ${manifest.name}`),
+        };
       },
     });
   }
@@ -77,25 +129,68 @@ export class Engines {
   #createLanguage(manifest: ModelManifest): Engine {
     const contextTokens = this.#contextOf(manifest);
     const { parallel, queue: limit, threads, idleUnloadSeconds } = this.#settings;
-    const process = this.#process(manifest, { name: `engine ${manifest.id}`, contextTokens, parallel, threads, nice: 0, gpu: "auto", idleSeconds: idleUnloadSeconds });
+    const process = this.#process(manifest, {
+      name: `engine ${manifest.id}`,
+      contextTokens,
+      parallel,
+      threads,
+      nice: 0,
+      gpu: "auto",
+      idleSeconds: idleUnloadSeconds,
+    });
     const queue = new FairQueue({ slots: parallel, limit });
-    return { manifest, processes: [process], names: [`engine ${manifest.id}`], queue, model: new EngineLanguageModel({ id: manifest.id, contextTokens, process, queue }) };
+    return {
+      manifest,
+      processes: [process],
+      names: [`engine ${manifest.id}`],
+      queue,
+      model: new EngineLanguageModel({ id: manifest.id, contextTokens, process, queue }),
+    };
   }
 
   #createEmbedding(manifest: ModelManifest): Engine {
     const maxTokens = Math.min(manifest.contextTokens ?? 512, embedderLimit);
     const common = { contextTokens: maxTokens, parallel: 1, threads: 1, gpu: false as const };
-    const names = [`engine ${manifest.id}`, `engine ${manifest.id} (bulk)`];
+    const cores = this.#settings.threads > 0 ? this.#settings.threads : os.availableParallelism();
+    const shares = Array.from({ length: Math.min(mostBulk, Math.max(1, cores)) }, (_, i) => i + 1);
+    const names = [`engine ${manifest.id}`, ...shares.map((share) => `engine ${manifest.id} (passages ${share})`)];
     const idle = this.#settings.idleUnloadSeconds;
     const now = this.#process(manifest, { ...common, name: names[0] ?? "", nice: 0, idleSeconds: idle });
-    const bulk = this.#process(manifest, { ...common, name: names[1] ?? "", nice: bulkNice, idleSeconds: idle === 0 ? bulkIdleSeconds : Math.min(idle, bulkIdleSeconds) });
+    const bulk = shares.map((share) =>
+      this.#process(manifest, {
+        ...common,
+        name: names[share] ?? "",
+        nice: bulkNice,
+        idleSeconds: idle === 0 ? bulkIdleSeconds : Math.min(idle, bulkIdleSeconds),
+      }),
+    );
     const queue = new FairQueue({ slots: 1, limit: this.#settings.queue });
-    return { manifest, processes: [now, bulk], names, queue, model: new EngineEmbeddingModel({ id: manifest.id, dimensions: manifest.dimensions ?? 0, maxTokens, now, bulk }) };
+    return {
+      manifest,
+      processes: [now, ...bulk],
+      names,
+      queue,
+      model: new EngineEmbeddingModel({ id: manifest.id, dimensions: manifest.dimensions ?? 0, maxTokens, now, bulk }),
+    };
   }
 
   #createReranker(manifest: ModelManifest): Engine {
-    const process = this.#process(manifest, { name: `engine ${manifest.id}`, contextTokens: Math.min(manifest.contextTokens ?? 512, embedderLimit), parallel: 1, threads: this.#settings.threads, nice: 0, gpu: "auto", idleSeconds: this.#settings.idleUnloadSeconds });
-    return { manifest, processes: [process], names: [`engine ${manifest.id}`], queue: new FairQueue({ slots: 1, limit: this.#settings.queue }), model: new EngineReranker({ id: manifest.id, process }) };
+    const process = this.#process(manifest, {
+      name: `engine ${manifest.id}`,
+      contextTokens: Math.min(manifest.contextTokens ?? 512, embedderLimit),
+      parallel: 1,
+      threads: this.#settings.threads,
+      nice: 0,
+      gpu: "auto",
+      idleSeconds: this.#settings.idleUnloadSeconds,
+    });
+    return {
+      manifest,
+      processes: [process],
+      names: [`engine ${manifest.id}`],
+      queue: new FairQueue({ slots: 1, limit: this.#settings.queue }),
+      model: new EngineReranker({ id: manifest.id, process }),
+    };
   }
 
   /** Refuses what cannot fit; models that nobody is using make room first. */
@@ -141,10 +236,13 @@ export class Engines {
 
   status(): readonly EngineStatus[] {
     return [...this.#engines.values()].map(({ manifest, processes, names, queue }) => ({
-      model: manifest.id, kind: manifest.kind,
+      model: manifest.id,
+      kind: manifest.kind,
       processes: processes.flatMap((process, i) => (process.pid === null ? [] : [{ name: names[i] ?? manifest.id, pid: process.pid }])),
       loaded: processes.some((process) => process.info !== null),
-      running: queue.running, waiting: queue.waiting, limit: queue.limit,
+      running: queue.running,
+      waiting: queue.waiting,
+      limit: queue.limit,
       contextTokens: processes[0]?.info?.contextTokens ?? null,
     }));
   }

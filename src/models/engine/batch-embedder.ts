@@ -31,6 +31,7 @@ class BatchEmbedder implements Embedder {
   readonly #sequencePointers: BigUint64Array;
   readonly #outputs: Int8Array;
   #busy: Promise<unknown> = Promise.resolve();
+  #largestStep = 0;
 
   constructor(library: LlamaLibrary, model: Pointer, context: Pointer, maxTokens: number, prefixed: boolean) {
     this.#library = library;
@@ -97,6 +98,7 @@ class BatchEmbedder implements Embedder {
         at++;
       }
       await this.#step(count);
+      this.#dropLogits(count);
       total += count;
       members.forEach((index, sequence) => {
         vectors[index] = this.#vector(sequence);
@@ -114,6 +116,15 @@ class BatchEmbedder implements Embedder {
         else resolve();
       });
     });
+  }
+
+  /** llama.cpp keeps (and clears, so: occupies) room for every word's logit of every token, half a gigabyte with this vocabulary; an encoder never writes there. */
+  #dropLogits(count: number): void {
+    if (count <= this.#largestStep) return; // the room only grows
+    this.#largestStep = count;
+    const logits = this.#library.logits(this.#context);
+    if (logits === null) return;
+    this.#library.dropPages(BigInt(koffi.address(logits)), BigInt(this.#library.vocabularySize(this.#vocabulary)) * BigInt(count) * 4n);
   }
 
   #vector(sequence: number): Float32Array {

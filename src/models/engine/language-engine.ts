@@ -38,7 +38,9 @@ export class LanguageEngine {
 
   static async load(options: EngineLoad): Promise<LanguageEngine> {
     const llama = await getLlama({ build: "never", skipDownload: true, gpu: options.gpu, logLevel: LlamaLogLevel.error, progressLogs: false, ...(options.threads > 0 ? { maxThreads: options.threads } : {}) });
-    const model = await llama.loadModel({ modelPath: options.fastPath !== null && llama.gpu === false ? await preferFastCopy(options.filePath, options.fastPath) : options.filePath, ignoreMemorySafetyChecks: true });
+    const modelPath = options.fastPath !== null && llama.gpu === false ? await preferFastCopy(options.filePath, options.fastPath) : options.filePath;
+    // The fast copy is repacked into memory as a whole: mapped as well it would lie there twice.
+    const model = await llama.loadModel({ modelPath, useMmap: modelPath === options.filePath, ignoreMemorySafetyChecks: true });
     const contextSize = Math.min(options.contextTokens, model.trainContextSize);
     const context = await model.createContext({ contextSize, sequences: options.parallel, batchSize: 512, ignoreMemorySafetyChecks: true, ...(options.threads > 0 ? { threads: options.threads } : {}) });
     const slots = Array.from({ length: options.parallel }, () => ({ sequence: context.getSequence(), busy: false, lastUsed: 0, leave: () => {} }));

@@ -40,6 +40,10 @@ export type LlamaLibrary = {
   readonly tokenize: (vocabulary: Pointer, text: string, bytes: number, tokens: Int32Array, max: number, special: boolean, parseSpecial: boolean) => number;
   readonly decode: Fn<[Pointer, Batch], number>;
   readonly sequenceEmbedding: (context: Pointer, sequence: number) => Pointer;
+  readonly vocabularySize: (vocabulary: Pointer) => number;
+  readonly logits: (context: Pointer) => Pointer;
+  /** Gives the pages of this range back to the system; they read as zeros afterwards. */
+  readonly dropPages: (start: bigint, bytes: bigint) => void;
 };
 
 /** The folder with libllama of this platform, or null: then embeddings go through node-llama-cpp one text at a time. */
@@ -69,6 +73,17 @@ export function loadLlamaLibrary(): LlamaLibrary | null {
   return loaded;
 }
 
+function bindDropPages(): LlamaLibrary["dropPages"] {
+  const advise = koffi.load("libc.so.6").func("int madvise(uintptr_t, size_t, int)");
+  const page = 4096n * 16n; // a multiple of every page size in use
+  const dontNeed = 4;
+  return (start, bytes) => {
+    const from = ((start + page - 1n) / page) * page;
+    const to = ((start + bytes) / page) * page;
+    if (to > from) advise(from, to - from, dontNeed);
+  };
+}
+
 function bind(): LlamaLibrary | null {
   const found = findFolder();
   if (found === null) return null;
@@ -96,6 +111,9 @@ function bind(): LlamaLibrary | null {
     endToken: llama.func("int32 llama_vocab_sep(void*)"),
     tokenize: llama.func("int32 llama_tokenize(void*, const char*, int32, int32*, int32, bool, bool)"),
     decode: llama.func("llama_decode", "int32", ["void*", batchStruct]) as unknown as LlamaLibrary["decode"],
+    vocabularySize: llama.func("int32 llama_vocab_n_tokens(void*)"),
+    logits: llama.func("void* llama_get_logits(void*)"),
+    dropPages: bindDropPages(),
     sequenceEmbedding: llama.func("void* llama_get_embeddings_seq(void*, int32)"),
   };
   return layoutsFit(library) ? library : null;
