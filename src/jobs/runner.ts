@@ -9,6 +9,8 @@ import { isPassing, retryDelayMs } from "./retry.ts";
 const kindOrder: Readonly<Record<JobKind, number>> = { pull: 0, ingest: 0, purge: 1, embed: 2, reembed: 3 };
 
 const progressEveryMs = 500;
+/** After a write that failed. */
+const retryWriteMs = 3000;
 
 type Running = { readonly job: JobRow; readonly abort: AbortController; finished: Promise<void>; progress: JobInfo["progress"] };
 
@@ -23,6 +25,9 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
   const handlers = new Map<JobKind, JobHandler>();
   const running = new Map<string, Running>();
   const listeners = new Set<(job: JobInfo) => void>();
+  /** Outcomes that are not in the table yet, and jobs taken from it that do not run yet: both only between two commits. */
+  const outcomes: (() => void)[] = [];
+  const claimed: JobRow[] = [];
   let started = false;
   let timer: NodeJS.Timeout | undefined;
   let planned = false;
@@ -33,7 +38,8 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
     if (job === undefined) return;
     for (const listener of listeners) listener(presentJob(job));
   };
-  const runningOf = (kind: JobKind): number => [...running.values()].filter((entry) => entry.job.kind === kind).length;
+  const runningOf = (kind: JobKind): number =>
+    claimed.filter((job) => job.kind === kind).length + [...running.values()].filter((entry) => entry.job.kind === kind).length;
 
   /** Kinds with a free place, none of which would run ahead of work that comes first. */
   const claimable = (): JobKind[] => {
@@ -54,27 +60,33 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
     planned = true;
     setImmediate(() => {
       planned = false;
-      if (started) fill();
+      fill();
     });
   };
-  /** Starts what can be started, and sleeps until the next job becomes due. */
+  /** Records what ended, starts what can be started (one commit for both), and sleeps until the next job becomes due. */
   const fill = (): void => {
+    clearTimeout(timer);
+    if (!started && outcomes.length === 0) return;
+    const taken: JobRow[] = [];
     try {
-      for (;;) {
-        const job = store.claim(claimable(), owner, now(), at());
-        if (job === undefined) break;
-        launch(job);
-      }
-      clearTimeout(timer);
+      store.together(() => {
+        for (const write of outcomes) write();
+        for (let job = next(); job !== undefined; job = next()) claimed.push(job);
+      });
+      outcomes.length = 0;
+      taken.push(...claimed);
       const due = store.nextDue([...handlers.keys()]);
       if (due !== null && due > now()) timer = setTimeout(schedule, Math.min(due - now(), 60_000)).unref();
     } catch (error) {
-      // A full disk stops the queue, not the box.
-      logger.error({ error: toErrorRecord(error) }, "jobs: cannot claim");
-      clearTimeout(timer);
-      timer = setTimeout(schedule, 5000).unref();
+      // A full disk stops the queue, not the box; what ended is recorded when there is room again.
+      logger.error({ error: toErrorRecord(error) }, "jobs: the queue cannot be written");
+      if (started) timer = setTimeout(schedule, retryWriteMs).unref();
+    } finally {
+      claimed.length = 0;
     }
+    for (const job of taken) launch(job);
   };
+  const next = (): JobRow | undefined => (started ? store.claim(claimable(), owner, now(), at()) : undefined);
 
   const launch = (job: JobRow): void => {
     const handler = handlers.get(job.kind) as JobHandler;
@@ -126,14 +138,12 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
 
   const settle = (entry: Running, write: () => void): void => {
     running.delete(entry.job.id);
-    try {
+    outcomes.push(() => {
       write();
-    } catch (error) {
-      // The row still says running: the next start puts it back into the queue.
-      logger.error({ job: entry.job.id, error: toErrorRecord(error) }, "jobs: cannot record an outcome");
-    }
-    announce(entry.job.id);
-    schedule();
+      announce(entry.job.id);
+    });
+    if (started) schedule();
+    else fill();
   };
 
   const presentJob = ({ key: _key, payload: _payload, priority: _priority, size: _size, cancel: _cancel, ...job }: JobRow): JobInfo => {
@@ -196,6 +206,7 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
       const open = [...running.values()];
       for (const entry of open) entry.abort.abort(closing);
       await Promise.all(open.map((entry) => entry.finished));
+      fill();
     },
   };
 }

@@ -64,6 +64,8 @@ export function createJobRepository(connection: Connection) {
   };
   return {
     find,
+    /** Several of the calls below as one commit. */
+    together: relaxed,
     /** False when an open job of this kind and key is there already. */
     insert: (job: NewJob) =>
       connection.run(
