@@ -33,6 +33,7 @@ function account(http: Http) {
     signOut: () => http.json<unknown>("POST", at("auth", "sign-out"), { json: {} }),
     listPeople: () => items(http.json<Items<Person>>("GET", at("people"))),
     createPerson: (json: { name: string; email: string; password: string; role: Person["role"] }) => http.json<Person>("POST", at("people"), { json }),
+    updatePerson: (id: string, json: { name?: string; role?: Person["role"]; password?: string }) => http.json<Person>("PATCH", at("people", id), { json }),
     removePerson: (id: string) => http.json<void>("DELETE", at("people", id)),
     listKeys: () => items(http.json<Items<ApiKey>>("GET", at("keys"))),
     createKey: (json: { name: string }) => http.json<ApiKey>("POST", at("keys"), { json }),

@@ -15,7 +15,11 @@ beforeAll(async () => {
   await session.box.ready(240_000);
 }, 300_000);
 afterAll(async () => await session?.stop());
-afterEach(() => expect(session.problems()).toEqual([]));
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") process.stderr.write(`${(await session.photograph(task.name)).join("\n")}\n`);
+  await session.closePages();
+  expect(session.problems()).toEqual([]);
+});
 
 type Base = { readonly id: string; readonly name: string; readonly pending: number; readonly chunks: number; readonly embedded: number };
 

@@ -33,7 +33,11 @@ beforeAll(async () => {
   };
 }, 200_000);
 afterAll(async () => await session?.stop());
-afterEach(() => expect(session.problems()).toEqual([]));
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") process.stderr.write(`${(await session.photograph(task.name)).join("\n")}\n`);
+  await session.closePages();
+  expect(session.problems()).toEqual([]);
+});
 
 const looks: Readonly<Record<string, Look>> = {
   "Chinese, light": { lang: "zh" },

@@ -1,5 +1,6 @@
 /** @file A real box and a real browser for the journeys: signing in, pages of any size, language and colour, accessibility checks. */
 import { readFileSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { type StartedBox, startBox } from "../start-box.ts";
@@ -13,8 +14,11 @@ export type Session = {
   readonly browser: Browser;
   /** A page of its own, signed in once somebody is; the page fails the test when the browser reports an error. */
   open(path: string, look?: Look): Promise<Page>;
+  /** Pictures of the open pages, for a failed test. Returns where they lie. */
+  photograph(name: string): Promise<readonly string[]>;
   /** Errors the browser reported since the last call. */
   problems(): readonly string[];
+  closePages(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -53,10 +57,20 @@ export async function startSession(env: Readonly<Record<string, string>> = {}): 
     box,
     browser,
     open,
+    photograph: async (name) => {
+      const pages = contexts.flatMap((context) => context.pages());
+      const files = pages.map((_, index) => path.join(os.tmpdir(), `starbox-${name.replace(/\W+/g, "-").slice(0, 40)}-${index}.png`));
+      await Promise.all(pages.map((page, index) => page.screenshot({ path: files[index] ?? "" }).catch(() => undefined)));
+      return files;
+    },
     problems: () => {
       const found = problems;
       problems = [];
       return found;
+    },
+    closePages: async () => {
+      await Promise.all(contexts.map((context) => context.close().catch(() => undefined)));
+      contexts = [];
     },
     stop: async () => {
       await Promise.all(contexts.map((context) => context.close().catch(() => undefined)));

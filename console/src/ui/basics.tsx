@@ -33,15 +33,6 @@ export function IconButton({ label, icon: Mark, small = true, look = "quiet", cl
   );
 }
 
-export function Spinner({ label }: { readonly label: string }) {
-  return (
-    <span className="row muted small" role="status">
-      <BusyIcon size={15} className="spin" aria-hidden />
-      {label}
-    </span>
-  );
-}
-
 export function Empty({ icon: Mark, title, children, actions }: { readonly icon: Icon; readonly title: string; readonly children?: ReactNode; readonly actions?: ReactNode }) {
   return (
     <div className="empty">
@@ -110,7 +101,7 @@ async function copyText(text: string): Promise<void> {
 export function Switch({ checked, onChange, children }: { readonly checked: boolean; readonly onChange: (checked: boolean) => void; readonly children: ReactNode }) {
   return (
     <label className="switch">
-      <input type="checkbox" role="switch" checked={checked} onChange={(event) => onChange(event.target.checked)} />
+      <input type="checkbox" role="switch" aria-checked={checked} checked={checked} onChange={(event) => onChange(event.target.checked)} />
       {children}
     </label>
   );

@@ -15,9 +15,10 @@ import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
 
 export function PeopleTab() {
   const { data: session } = useQuery(sessionQuery());
+  const self = session?.actor?.personId ?? null;
   return (
     <div className="page-body">
-      {session?.actor?.role === "member" ? null : <People self={session?.actor?.personId ?? null} />}
+      {session?.actor?.role === "member" ? (self === null ? null : <OwnPassword id={self} name={session.actor.name} />) : <People self={self} />}
       <Keys />
     </div>
   );
@@ -39,10 +40,38 @@ function People({ self }: { readonly self: string | null }) {
   );
 }
 
+function OwnPassword({ id, name }: { readonly id: string; readonly name: string }) {
+  const { t } = useTranslation();
+  const [open, setOpen] = useState(false);
+  return (
+    <section className="row">
+      <h2 className="label">{name}</h2>
+      <Button small className="end" icon={KeyIcon} onClick={() => setOpen(true)}>{t("people.password")}</Button>
+      {open ? <PasswordDialog id={id} name={name} onClose={() => setOpen(false)} /> : null}
+    </section>
+  );
+}
+
+function PasswordDialog({ id, name, onClose }: { readonly id: string; readonly name: string; readonly onClose: () => void }) {
+  const { t } = useTranslation();
+  const save = useAction((password: string) => client.account.updatePerson(id, { password }), [["people"], ["session"]]);
+  const submit = (password: string) => save.mutate(password, { onSuccess: () => (showToast(t("people.passwordSaved", { name })), onClose()) });
+  return (
+    <Dialog title={t("people.passwordFor", { name })} onClose={onClose}>
+      <form className="col" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(String(new FormData(event.currentTarget).get("password"))))}>
+        <div className="field"><label htmlFor="new-password">{t("people.newPassword")}</label><input id="new-password" name="password" type="password" className="input" required minLength={8} autoFocus autoComplete="new-password" /><span className="hint">{t("people.passwordHint")}</span></div>
+        {save.isError ? <ErrorCard error={save.error} /> : null}
+        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={save.isPending}>{t("common.save")}</Button></div>
+      </form>
+    </Dialog>
+  );
+}
+
 function PersonRow({ person, self }: { readonly person: Person; readonly self: boolean }) {
   const { t } = useTranslation();
   const { date } = useFormat();
   const words = useErrorWords();
+  const [renewing, setRenewing] = useState(false);
   const remove = useAction(() => client.account.removePerson(person.id), [["people"]]);
   return (
     <li className="model row wrap">
@@ -53,6 +82,8 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
       {self ? <span className="muted tiny">{t("people.you")}</span> : null}
       <span className="row end">
         <span className="muted tiny">{date(person.createdAt)}</span>
+        <IconButton label={t("people.passwordFor", { name: person.name })} icon={KeyIcon} onClick={() => setRenewing(true)} />
+        {renewing ? <PasswordDialog id={person.id} name={person.name} onClose={() => setRenewing(false)} /> : null}
         {self ? null : <IconButton label={t("people.remove", { name: person.name })} icon={RemoveIcon} onClick={() => removeWithUndo(person.id, t("people.removed", { name: person.name }), () => remove.mutateAsync(undefined), (error) => showToast(words(error).message))} />}
       </span>
     </li>

@@ -5,7 +5,7 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { KnowledgeBaseInfo } from "#contracts";
 import { client } from "../../api/client.ts";
-import { basesQuery, gapsQuery, sessionQuery, useAction } from "../../api/queries.ts";
+import { basesQuery, gapsQuery, modelsQuery, sessionQuery, useAction } from "../../api/queries.ts";
 import { Button, Empty, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
@@ -86,7 +86,9 @@ function BaseMenu({ base }: { readonly base: KnowledgeBaseInfo }) {
 
 function EditDialog({ base, onClose }: { readonly base: KnowledgeBaseInfo; readonly onClose: () => void }) {
   const { t } = useTranslation();
-  const save = useAction((json: { name: string; description: string }) => client.knowledge.updateBase(base.id, json), [["bases"]]);
+  const { data: models = [] } = useQuery(modelsQuery());
+  const embedders = models.filter((model) => model.kind === "embedding" && (model.state === "ready" || model.state === "loaded" || model.id === base.embedder));
+  const save = useAction((json: { name: string; description: string; embedder?: string }) => client.knowledge.updateBase(base.id, json), [["bases"]]);
   return (
     <Dialog title={t("kb.edit")} onClose={onClose}>
       <form
@@ -95,11 +97,23 @@ function EditDialog({ base, onClose }: { readonly base: KnowledgeBaseInfo; reado
         onSubmit={(event) => {
           event.preventDefault();
           const form = new FormData(event.currentTarget);
-          save.mutate({ name: String(form.get("name")).trim(), description: String(form.get("description")).trim() }, { onSuccess: onClose });
+          const embedder = String(form.get("embedder") ?? "");
+          const change = embedder === "" || embedder === base.embedder ? {} : { embedder };
+          save.mutate({ name: String(form.get("name")).trim(), description: String(form.get("description")).trim(), ...change }, { onSuccess: onClose });
         }}
       >
         <div className="field"><label htmlFor="edit-name">{t("kb.name")}</label><input id="edit-name" name="name" className="input" required maxLength={100} defaultValue={base.name} autoFocus /></div>
         <div className="field"><label htmlFor="edit-description">{t("kb.description")}</label><textarea id="edit-description" name="description" className="input" rows={3} maxLength={2000} defaultValue={base.description} /></div>
+        {embedders.length === 0 ? null : (
+          <div className="field">
+            <label htmlFor="edit-embedder">{t("kb.embedder")}</label>
+            <select id="edit-embedder" name="embedder" className="input" defaultValue={base.embedder ?? ""}>
+              {base.embedder === null ? <option value="">–</option> : null}
+              {embedders.map((model) => <option key={model.id} value={model.id}>{model.id}</option>)}
+            </select>
+            <span className="hint">{t("kb.embedderHint")}</span>
+          </div>
+        )}
         {save.isError ? <ErrorCard error={save.error} /> : null}
         <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={save.isPending}>{t("common.save")}</Button></div>
       </form>
