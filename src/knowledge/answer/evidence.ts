@@ -84,7 +84,7 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
   );
   sentences.sort((a, b) => b.score - a.score || a.hitRank - b.hitRank || a.start - b.start);
   const passageUnits = parts.map((list, rank) => new Set([...(headings[rank] ?? []), ...list.flatMap((sentence) => [...sentence.units])]));
-  const topic = unitsOf(`${question.text.slice(0, question.holeStart)} ${question.text.slice(question.holeEnd)}`);
+  const topic = unitsOf(`${question.text.slice(0, question.holeStart)} ${question.text.slice(question.holeEnd)}`.replace(framing, " "));
   const names = new Set([...weights.keys()].filter(isName));
   return {
     sentences,
@@ -95,6 +95,9 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
     held: topic.size === 0 ? 0 : Math.max(0, ...passageUnits.map((units) => [...topic].filter((unit) => units.has(unit)).length / topic.size)),
   };
 }
+
+/** Words that frame a question and that no document needs to repeat: "at most", "may", "in general". */
+const framing = /最(?:长|短|多|少|高|低|大|小|晚|早|迟|快|慢)|不?可以|不?应[当该]|需要|必须|能[够否]?|是否|请问|一般|通常|到底|究竟|[吗呢啊]/g;
 
 const listAsked = /哪些|哪几|什么(?:情形|情况|条件|材料)|(?:情形|条件|材料|范围|内容)(?:有|包括|是)?$/;
 
