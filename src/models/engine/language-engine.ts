@@ -42,7 +42,7 @@ export class LanguageEngine {
     // The fast copy is repacked into memory as a whole: mapped as well it would lie there twice.
     const model = await llama.loadModel({ modelPath, useMmap: modelPath === options.filePath, ignoreMemorySafetyChecks: true });
     const contextSize = Math.min(options.contextTokens, model.trainContextSize);
-    const context = await model.createContext({ contextSize, sequences: options.parallel, batchSize: 512, ignoreMemorySafetyChecks: true, ...(options.threads > 0 ? { threads: options.threads } : {}) });
+    const context = await model.createContext({ contextSize, sequences: options.parallel, batchSize: promptStep, ignoreMemorySafetyChecks: true, ...(options.threads > 0 ? { threads: options.threads } : {}) });
     const slots = Array.from({ length: options.parallel }, () => ({ sequence: context.getSequence(), busy: false, lastUsed: 0, leave: () => {} }));
     return new LanguageEngine(llama, model, context, slots);
   }

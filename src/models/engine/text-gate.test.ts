@@ -53,3 +53,9 @@ test("JSON that names no known tool stays text, and so does text about tools whe
 test("a stop string inside what looked like a bare call still stops", () => {
   expect(run(['{"name": "other" STOP'], { tools: ["find"], stops: ["STOP"] })).toMatchObject({ text: '{"name": "other" ', stopped: true });
 });
+
+test("bare calls, one a line, the last cut off: the whole ones count", () => {
+  const call = '{"name": "find", "arguments": {"q": 1}}';
+  expect(run([`${call}\n${call}\n{"name": "fi`], { tools: ["find"] })).toMatchObject({ text: "", calls: [{ name: "find" }, { name: "find" }] });
+  expect(run([`${call}\nand then I`], { tools: ["find"] }).calls).toEqual([]);
+});

@@ -43,8 +43,14 @@ function parseBareCalls(text: string, known: ReadonlySet<string>): ToolCall[] {
   const inner = text.trim().replace(/^```(?:json)?\s*/, "").replace(/\s*```$/, "");
   const whole = parseToolCall(inner, known);
   if (whole !== null) return [whole];
-  const calls = inner.split(/\n+/).map((line) => parseToolCall(line, known));
-  return calls.length > 0 && calls.every((call) => call !== null) ? (calls as ToolCall[]) : [];
+  const calls: ToolCall[] = [];
+  for (const line of inner.split(/\n+/)) {
+    const call = parseToolCall(line, known);
+    if (call !== null) calls.push(call);
+    else if (calls.length > 0 && line.startsWith("{")) break; // cut off in the middle of one more
+    else return [];
+  }
+  return calls;
 }
 
 const bareBeginnings = ['{"name":', '```json{"name":', '```{"name":'];
