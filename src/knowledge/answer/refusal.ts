@@ -5,7 +5,7 @@ import type { Evidence } from "./evidence.ts";
 import type { ScoredSpan } from "./span-model.ts";
 
 /** None of them is a raw score of one embedder or one base: another embedder must not move the rule. */
-type Signs = {
+export type Signs = {
   /** Share of the question the best sentence covers. */
   readonly coverage: number;
   /** How far the best passage's words stand out from the other passages': a real source does. */
@@ -52,12 +52,10 @@ const heldEnough = { article: 0.5, other: 0.65 };
 /** Below this the answer is refused: about one answerable question in twelve on the fitting questions. */
 export const refusalThreshold = -0.63;
 
-/** Log-odds that the sentences hold an answer. */
-export function evidenceScore(evidence: Evidence, spans: readonly ScoredSpan[], hits: readonly RetrieveHit[]): number {
+export function refusalSigns(evidence: Evidence, spans: readonly ScoredSpan[], hits: readonly RetrieveHit[]): Signs | null {
   const [first, second] = evidence.sentences;
-  if (first === undefined) return Number.NEGATIVE_INFINITY;
-  const hasMeaning = hits.some((hit) => hit.cosine !== null);
-  const signs: Signs = {
+  if (first === undefined) return null;
+  return {
     coverage: first.coverage,
     passageGap: standsOut(evidence.passageCoverage),
     missing: evidence.missing,
@@ -65,9 +63,16 @@ export function evidenceScore(evidence: Evidence, spans: readonly ScoredSpan[], 
     spanBelief: spans[0]?.probability ?? 0,
     fromFirstPassage: first.hitRank === 0 ? 1 : 0,
     coverageGap: first.coverage - (second?.coverage ?? 0),
-    scoreGap: hasMeaning ? standsOut(hits.slice(0, 6).map((hit) => hit.score)) : null,
+    scoreGap: hits.some((hit) => hit.cosine !== null) ? standsOut(hits.slice(0, 6).map((hit) => hit.score)) : null,
   };
-  const rule = hasMeaning ? withMeaning : byWords;
+}
+
+/** Log-odds that the sentences hold an answer. */
+export function evidenceScore(evidence: Evidence, spans: readonly ScoredSpan[], hits: readonly RetrieveHit[]): number {
+  const signs = refusalSigns(evidence, spans, hits);
+  const first = evidence.sentences[0];
+  if (signs === null || first === undefined) return Number.NEGATIVE_INFINITY;
+  const rule = signs.scoreGap === null ? byWords : withMeaning;
   let score = rule.bias;
   for (const [name, [mean, deviation, weight]] of Object.entries(rule.signs)) {
     const value = signs[name as keyof Signs];
