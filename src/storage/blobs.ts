@@ -25,6 +25,7 @@ export type Blobs = {
 export function createBlobs(dataDir: string): Blobs {
   const root = path.join(dataDir, "blobs");
   const temporary = path.join(dataDir, "tmp");
+  const openedAt = Date.now();
   const pins = new Map<string, number>();
   const filePath = (sha256: string): string => path.join(root, sha256.slice(0, 2), sha256);
   const pin = (sha256: string): (() => void) => {
@@ -75,7 +76,9 @@ export function createBlobs(dataDir: string): Blobs {
     async sweep(isUsed) {
       let removed = 0;
       for (const name of await readdir(temporary).catch(() => [] as string[])) {
-        if (name.startsWith("blob_")) await rm(path.join(temporary, name), { force: true });
+        const file = path.join(temporary, name);
+        // Younger ones are being written by this very process.
+        if (name.startsWith("blob_") && ((await stat(file).catch(() => null))?.mtimeMs ?? 0) < openedAt - 100) await rm(file, { force: true });
       }
       for (const folder of await readdir(root).catch(() => [] as string[])) {
         for (const sha256 of await readdir(path.join(root, folder))) if (await remove(sha256, isUsed)) removed++;

@@ -129,6 +129,12 @@ export function createDocumentRepository(connection: Connection) {
       connection
         .all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND state IN ('waiting', 'reading') ORDER BY num`, kb)
         .map(readDocument),
+    /** Works with an edition whose day has come since they were last looked at. */
+    listDueWorks: (today: string) =>
+      connection.all<{ kb: number; work: string }>(
+        "SELECT kb, work FROM documents WHERE work IS NOT NULL AND date IS NOT NULL GROUP BY kb, work HAVING count(DISTINCT date) > 1 AND sum(edition IS NULL AND date <= ?) > 0",
+        today,
+      ),
     /** In order of path, from behind `after`. */
     list(
       kb: number,

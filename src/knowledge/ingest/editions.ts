@@ -1,5 +1,5 @@
 /** @file Several dated texts of one work: which is in force today. A rule about names and dates; reads no text. */
-import { stemOf } from "./paths.ts";
+import { folderOf, stemOf } from "./paths.ts";
 
 /** "(2018年修正)", "（2012-12-28 修订）", "[第二版]", "(2023 edition)". */
 const editionMark =
@@ -17,16 +17,18 @@ const squeeze = (text: string): string =>
     .toLowerCase()
     .replace(/[\s《》〈〉"'“”_\-.·,，]+/gu, "");
 
+/** A title this short ("用户手册") may belong to several works: then only the same folder makes it the same one. */
+const shortTitle = 6;
+
 /** The same for all editions of a work; null where nothing says that this is an edition of anything. */
 export function workKey(title: string, path: string): string | null {
   const stem = stemOf(path);
   const name = title.trim() === "" ? stem : title;
   const bare = name.normalize("NFKC").replace(editionMark, "").replace(bareDate, "").trim();
-  const marked = editionMark.test(name) || editionMark.test(stem);
-  editionMark.lastIndex = 0;
+  const marked = name.search(editionMark) >= 0 || stem.search(editionMark) >= 0;
   const key = squeeze(bare);
-  if (key.length < 2) return null;
-  return marked || replaces.test(bare) ? key : null;
+  if (key.length < 2 || !(marked || replaces.test(bare))) return null;
+  return key.length < shortTitle ? `${folderOf(path)}/${key}` : key;
 }
 
 /** An ISO date in a file name: "劳动法(2018-12-29).md", "手册_20230501.docx"; null: none, or none that exists. */

@@ -41,6 +41,13 @@ export type Ingest = {
 };
 
 const purgeWaitMs = 60_000;
+const calendarMs = 3_600_000;
+
+/** Editions that were dated in the future when they were read, and are in force today. */
+function bringIntoForce(deps: IngestDeps): void {
+  const today = new Date(deps.now()).toISOString().slice(0, 10);
+  for (const { kb, work } of deps.storage.documents.listDueWorks(today)) relinkEditions(deps, kb, work);
+}
 
 export function createIngest(deps: IngestDeps): Ingest {
   const { storage, jobs } = deps;
@@ -50,9 +57,11 @@ export function createIngest(deps: IngestDeps): Ingest {
   const stopListening = jobs.onChange((job) => {
     if (job.kind === "ingest" && (job.state === "failed" || job.state === "cancelled")) setAside(deps, job);
   });
+  const calendar = setInterval(() => bringIntoForce(deps), calendarMs).unref();
   return {
     async resume() {
       await storage.blobs.sweep(storage.versions.isBlobUsed);
+      bringIntoForce(deps);
       storage.transaction(() => {
         for (const kb of storage.kbs.list()) {
           for (const document of storage.documents.listUnread(kb.num)) requeue(deps, kb, document);
@@ -102,6 +111,7 @@ export function createIngest(deps: IngestDeps): Ingest {
       return pace.etaSeconds({ bytes, chunks: willEmbed ? chunks - embedded : 0, chunksPerByte: willEmbed ? chunks / read : 0 });
     },
     async close() {
+      clearInterval(calendar);
       stopListening();
       await deps.reader.close();
     },

@@ -229,6 +229,8 @@ test("editions: the newest that is not in the future is in force", async () => {
     ["差旅费管理办法(2099-01-01).md", "2099-01-01", null],
     ["日报(2023-05-01)附.md", "2023-05-01", null],
   ]);
+  expect(storage.documents.listDueWorks("2026-01-01")).toEqual([]);
+  expect(storage.documents.listDueWorks("2099-01-01")).toMatchObject([{ kb: kb.num, work: "差旅费管理办法" }]);
   const inForce = storage.documents.findByPath(kb.num, "差旅费管理办法(2023-05-01).md");
   await ingest.removeDocument(inForce as NonNullable<typeof inForce>);
   expect(storage.documents.findByPath(kb.num, "差旅费管理办法(2019-01-01).md")?.edition).toBe("in-force");
@@ -239,6 +241,8 @@ test("names and dates of works", () => {
   expect(workKey("适用民法典的解释（一）", "x(2020-12-29).md")).not.toBe(workKey("适用民法典的解释（二）", "x(2024-01-01).md"));
   expect(workKey("日报", "日报.md")).toBe(null);
   expect(workKey("员工手册 第二版", "a.docx")).toBe(workKey("员工手册", "b.docx"));
+  expect(workKey("用户手册", "甲/a(2020-01-01).pdf")).not.toBe(workKey("用户手册", "乙/a(2021-01-01).pdf"));
+  expect(workKey("差旅费管理办法", "甲/a.pdf")).toBe(workKey("差旅费管理办法（2021年修订）", "乙/b.pdf"));
   expect(dateInName("a/手册_20230501.docx")).toBe("2023-05-01");
   expect(dateInName("编号20231399.md")).toBe(null);
   expect(linkEditions([{ num: 1, date: "2020-01-01", edition: null, supersededBy: null }], "2024-01-01")).toEqual([]);
