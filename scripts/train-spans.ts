@@ -17,8 +17,18 @@ import { scoreSpans } from "../src/knowledge/answer/span-model.ts";
 import { featureCount, spanFeatures } from "../src/knowledge/answer/spans.ts";
 import { devData } from "../test/dev-data.ts";
 
-type Paragraph = { readonly id: string; readonly context: string; readonly qas: readonly { readonly question: string; readonly answers: readonly { readonly text: string }[] }[] };
-type Asked = { readonly question: string; readonly golds: readonly string[]; readonly own: string; readonly part: string; hits: readonly RetrieveHit[] };
+type Paragraph = {
+  readonly id: string;
+  readonly context: string;
+  readonly qas: readonly { readonly question: string; readonly answers: readonly { readonly text: string }[] }[];
+};
+type Asked = {
+  readonly question: string;
+  readonly golds: readonly string[];
+  readonly own: string;
+  readonly part: string;
+  hits: readonly RetrieveHit[];
+};
 type Example = { readonly rows: readonly Float32Array[]; readonly rewards: Float32Array };
 
 const operator: Actor = { personId: null, name: "train", role: "operator" };
@@ -29,7 +39,8 @@ const weightsFile = path.join(import.meta.dirname, "../src/knowledge/answer/span
 
 const dataDir = process.argv[2];
 const drcdFile = devData("drcd/DRCD_dev.json");
-if (dataDir === undefined || drcdFile === null) throw new Error("Usage: train-spans.ts DATA_FOLDER, with development data at hand (STARBOX_DEV_DATA).");
+if (dataDir === undefined || drcdFile === null)
+  throw new Error("Usage: train-spans.ts DATA_FOLDER, with development data at hand (STARBOX_DEV_DATA).");
 const asked = await search(dataDir, drcdFile);
 if (process.argv[3] !== "--refusal-only") trainSpans(asked.filter((one) => one.part === "train"));
 else fitRefusal(asked.filter((one) => one.part === "thresholds"));
@@ -39,7 +50,13 @@ process.exit(0);
 /** Every question's hits, found once and kept in the data folder's tmp. */
 async function search(folder: string, file: string): Promise<Asked[]> {
   const { data } = JSON.parse(fs.readFileSync(file, "utf8")) as { data: readonly { id: string; paragraphs: readonly Paragraph[] }[] };
-  const all = data.flatMap((article) => article.paragraphs.flatMap((p) => p.qas.map((qa): Asked => ({ question: qa.question, golds: qa.answers.map((a) => a.text), own: `${p.id}.txt`, part: partOf(article.id), hits: [] }))));
+  const all = data.flatMap((article) =>
+    article.paragraphs.flatMap((p) =>
+      p.qas.map(
+        (qa): Asked => ({ question: qa.question, golds: qa.answers.map((a) => a.text), own: `${p.id}.txt`, part: partOf(article.id), hits: [] }),
+      ),
+    ),
+  );
   const wanted = all.filter((one) => one.part !== "report");
   const cache = path.join(folder, "tmp", "train-spans.json");
   if (fs.existsSync(cache)) {
@@ -49,7 +66,9 @@ async function search(folder: string, file: string): Promise<Asked[]> {
   }
   const box = openBox(loadSettings({ data: folder }), { serving: false });
   await box.start();
-  const files = data.flatMap((article) => article.paragraphs).map((p) => ({ path: `${p.id}.txt`, content: { bytes: new TextEncoder().encode(p.context) } }));
+  const files = data
+    .flatMap((article) => article.paragraphs)
+    .map((p) => ({ path: `${p.id}.txt`, content: { bytes: new TextEncoder().encode(p.context) } }));
   const kbId = await fill({ services: box.services, signal: new AbortController().signal, note: console.error }, "bench-drcd", files);
   for (const [i, one] of wanted.entries()) {
     one.hits = (await box.services.knowledge.search(operator, kbId, { query: one.question, limit: 11 })).hits;
@@ -84,7 +103,8 @@ function trainSpans(questions: readonly Asked[]): void {
   const random = seeded(7);
   const at = { bias: featureCount * hidden, out: featureCount * hidden + hidden, linear: featureCount * hidden + 2 * hidden };
   const weights = Float32Array.from({ length: at.linear + featureCount }, (_, i) =>
-    i < at.bias ? random() * 2 * Math.sqrt(3 / featureCount) : i >= at.out && i < at.linear ? random() * 2 * Math.sqrt(1 / hidden) : 0);
+    i < at.bias ? random() * 2 * Math.sqrt(3 / featureCount) : i >= at.out && i < at.linear ? random() * 2 * Math.sqrt(1 / hidden) : 0,
+  );
   const adam = createAdam(weights);
   for (let epoch = 0; epoch < epochs; epoch++) {
     let loss = 0;
@@ -100,7 +120,8 @@ function trainSpans(questions: readonly Asked[]): void {
   }
   const all = Float32Array.from([...mean, ...scale, ...weights]);
   const text = Buffer.from(all.buffer).toString("base64");
-  const head = "/** @file A table: the weights of the network in span-model.ts, little-endian floats in base64. Made by scripts/train-spans.ts, never by hand. */";
+  const head =
+    "/** @file A table: the weights of the network in span-model.ts, little-endian floats in base64. Made by scripts/train-spans.ts, never by hand. */";
   fs.writeFileSync(weightsFile, `${head}\nexport const hiddenCount = ${hidden};\nexport const weightsBase64 =\n  "${text}";\n`);
 }
 
@@ -120,7 +141,12 @@ function standardise(examples: readonly Example[]): { readonly mean: Float32Arra
 }
 
 /** Adds the gradient of -log(expected reward) over the pieces of one question. */
-function learn({ rows, rewards }: Example, w: Float32Array, g: Float32Array, at: { readonly bias: number; readonly out: number; readonly linear: number }): number {
+function learn(
+  { rows, rewards }: Example,
+  w: Float32Array,
+  g: Float32Array,
+  at: { readonly bias: number; readonly out: number; readonly linear: number },
+): number {
   const inner = new Float32Array(rows.length * hidden);
   const scores = rows.map((x, i) => {
     let score = 0;
@@ -165,7 +191,8 @@ function createAdam(w: Float32Array) {
         const g = (gradient[i] as number) / batch + 1e-4 * (w[i] as number);
         first[i] = 0.9 * (first[i] as number) + 0.1 * g;
         second[i] = 0.999 * (second[i] as number) + 0.001 * g * g;
-        w[i] = (w[i] as number) - (rate * ((first[i] as number) / (1 - 0.9 ** steps))) / (Math.sqrt((second[i] as number) / (1 - 0.999 ** steps)) + 1e-8);
+        w[i] =
+          (w[i] as number) - (rate * ((first[i] as number) / (1 - 0.9 ** steps))) / (Math.sqrt((second[i] as number) / (1 - 0.999 ** steps)) + 1e-8);
         gradient[i] = 0;
       }
     },
@@ -182,11 +209,16 @@ function fitRefusal(questions: readonly Asked[]): void {
       return { answerable, signs: refusalSigns(evidence, scoreSpans(readQuestion(question), sentences, evidence.weigh), kept) };
     }),
   );
-  for (const [name, leftOut] of [["withMeaning", []], ["byWords", ["scoreGap"]]] as const) {
+  for (const [name, leftOut] of [
+    ["withMeaning", []],
+    ["byWords", ["scoreGap"]],
+  ] as const) {
     const names = (Object.keys(rows[0]?.signs ?? {}) as (keyof Signs)[]).filter((sign) => !(leftOut as readonly string[]).includes(sign));
     const values = rows.map(({ signs }) => names.map((sign) => signs?.[sign] ?? 0));
     const mean = names.map((_, k) => values.reduce((sum, row) => sum + (row[k] as number), 0) / rows.length);
-    const deviation = names.map((_, k) => Math.sqrt(values.reduce((sum, row) => sum + ((row[k] as number) - (mean[k] as number)) ** 2, 0) / rows.length) || 1);
+    const deviation = names.map(
+      (_, k) => Math.sqrt(values.reduce((sum, row) => sum + ((row[k] as number) - (mean[k] as number)) ** 2, 0) / rows.length) || 1,
+    );
     const z = values.map((row) => [...row.map((value, k) => (value - (mean[k] as number)) / (deviation[k] as number)), 1]);
     const weights = new Array<number>(names.length + 1).fill(0);
     const odds = (row: readonly number[]): number => row.reduce((sum, value, k) => sum + value * (weights[k] as number), 0);
@@ -196,15 +228,22 @@ function fitRefusal(questions: readonly Asked[]): void {
         const error = 1 / (1 + Math.exp(-odds(row))) - (rows[i]?.answerable === true ? 1 : 0);
         for (const [k, value] of row.entries()) slope[k] = (slope[k] as number) + error * value;
       }
-      for (let k = 0; k < weights.length; k++) weights[k] = (weights[k] as number) - 0.5 * ((slope[k] as number) / z.length + (k < names.length ? 1e-3 * (weights[k] as number) : 0));
+      for (let k = 0; k < weights.length; k++)
+        weights[k] = (weights[k] as number) - 0.5 * ((slope[k] as number) / z.length + (k < names.length ? 1e-3 * (weights[k] as number) : 0));
     }
     console.log(`${name}: bias ${(weights.at(-1) as number).toFixed(4)}`);
-    for (const [k, sign] of names.entries()) console.log(`  ${sign}: [${[mean[k], deviation[k], weights[k]].map((value) => (value as number).toFixed(4)).join(", ")}],`);
-    const right = z.filter((_, i) => rows[i]?.answerable === true).map(odds).sort((a, b) => a - b);
+    for (const [k, sign] of names.entries())
+      console.log(`  ${sign}: [${[mean[k], deviation[k], weights[k]].map((value) => (value as number).toFixed(4)).join(", ")}],`);
+    const right = z
+      .filter((_, i) => rows[i]?.answerable === true)
+      .map(odds)
+      .sort((a, b) => a - b);
     const wrong = z.filter((_, i) => rows[i]?.answerable !== true).map(odds);
     for (const share of [0.06, 0.08, 0.1]) {
       const threshold = right[Math.floor(share * right.length)] as number;
-      console.log(`  threshold ${threshold.toFixed(3)}: false refusals ${share}, unanswerable refused ${(wrong.filter((value) => value < threshold).length / wrong.length).toFixed(3)}`);
+      console.log(
+        `  threshold ${threshold.toFixed(3)}: false refusals ${share}, unanswerable refused ${(wrong.filter((value) => value < threshold).length / wrong.length).toFixed(3)}`,
+      );
     }
   }
 }

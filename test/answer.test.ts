@@ -16,7 +16,8 @@ const settings = loadSettings({ data: dataDir, model: "none", embedder: "none", 
 let box: Box;
 let kbId = "";
 
-const river = "恆河是印度北部的大河，全長2,525公里。該河發源於喜馬拉雅山南坡的甘戈特里冰川。「恆河治理計劃」於1985年由總理拉吉夫·甘地推動，但是成效不彰。";
+const river =
+  "恆河是印度北部的大河，全長2,525公里。該河發源於喜馬拉雅山南坡的甘戈特里冰川。「恆河治理計劃」於1985年由總理拉吉夫·甘地推動，但是成效不彰。";
 
 async function open(): Promise<void> {
   box = openBox(settings, { serving: false });
@@ -38,7 +39,8 @@ afterAll(async () => {
 });
 
 async function ask(question: string): Promise<Answer> {
-  for await (const part of box.services.answers.answer(operator, { kbs: ["手册"], messages: [{ role: "user", content: question }] })) if (part.type === "finish") return part.answer;
+  for await (const part of box.services.answers.answer(operator, { kbs: ["手册"], messages: [{ role: "user", content: question }] }))
+    if (part.type === "finish") return part.answer;
   throw new Error("no answer");
 }
 
@@ -66,9 +68,13 @@ test("lineage is kept; refusals become gaps, likes beside likes", async () => {
   const kept = await box.services.answers.readLineage(operator, answer.id ?? "");
   expect(kept.lineage.passages[0]?.versionId).toBe(answer.citations[0]?.versionId);
   await expect(box.services.answers.readLineage(someone, answer.id ?? "")).rejects.toMatchObject({ code: "not_found" });
-  for (const question of ["食堂几点开门？", "食堂幾點開門", "食堂周末几点开门？", "火星上有没有水？"]) expect((await ask(question)).refused).toBe(true);
+  for (const question of ["食堂几点开门？", "食堂幾點開門", "食堂周末几点开门？", "火星上有没有水？"])
+    expect((await ask(question)).refused).toBe(true);
   const gaps = await box.services.knowledge.listGaps(operator, kbId);
-  expect(gaps.map((gap) => [gap.question, gap.count])).toEqual([["食堂几点开门？", 3], ["火星上有没有水？", 1]]);
+  expect(gaps.map((gap) => [gap.question, gap.count])).toEqual([
+    ["食堂几点开门？", 3],
+    ["火星上有没有水？", 1],
+  ]);
   expect(gaps[0]?.variants).toContain("食堂周末几点开门？");
 });
 
@@ -150,10 +156,18 @@ test("without documents and without a model a chat says what is missing", async 
 test("a real model reads the evidence: its vote is among the document's own words", { timeout: 600_000 }, async () => {
   const opened: TestModels = await openTestModels([testToolModel]);
   try {
-    const answerer = createAnswerer({ retriever: { retrieve: (request) => box.services.knowledge.search(operator, kbId, { query: request.query, limit: request.limit }) } });
+    const answerer = createAnswerer({
+      retriever: { retrieve: (request) => box.services.knowledge.search(operator, kbId, { query: request.query, limit: request.limit }) },
+    });
     const model = await opened.models.languageModel(testToolModel);
     let answer: Answer | null = null;
-    for await (const part of answerer.answer({ kbIds: [kbId], messages: [{ role: "user", content: "「恆河治理計劃」是由誰推動的？" }], viewer: { person: null, access: "everything" }, model })) if (part.type === "finish") answer = part.answer;
+    for await (const part of answerer.answer({
+      kbIds: [kbId],
+      messages: [{ role: "user", content: "「恆河治理計劃」是由誰推動的？" }],
+      viewer: { person: null, access: "everything" },
+      model,
+    }))
+      if (part.type === "finish") answer = part.answer;
     expect(answer?.text).toContain("甘地");
     expect(river).toContain(answer?.text.replace(/\[\d+\]/g, "") ?? "-");
     expect(answer?.lineage.model === testToolModel ? (answer?.usage.promptTokens ?? 0) > 100 : answer?.origin === "extracted").toBe(true);

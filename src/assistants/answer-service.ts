@@ -1,7 +1,7 @@
 /** @file One question against knowledge bases, kept with its lineage; what was refused becomes a knowledge gap. */
 import { StarboxError } from "#base";
 import type { Actor, Answer, AnswerPart, AnswerRequest, AnswerService } from "#contracts";
-import { answeringModel, type AssistantsDeps, baseIds, stamp, viewerOf } from "./deps.ts";
+import { type AssistantsDeps, answeringModel, baseIds, stamp, viewerOf } from "./deps.ts";
 import { noteGap } from "./gaps.ts";
 
 export function createAnswerService(deps: AssistantsDeps): AnswerService {
@@ -9,7 +9,10 @@ export function createAnswerService(deps: AssistantsDeps): AnswerService {
     async *answer(actor, request) {
       const kbIds = baseIds(deps, request.kbs);
       if (kbIds.length === 0) {
-        throw new StarboxError("invalid_input", "Expected at least one knowledge base, got none.", { hint: "Name a base, or chat with the model alone.", zh: { message: "需要至少一个知识库。", hint: "请指定知识库，或直接与模型对话。" } });
+        throw new StarboxError("invalid_input", "Expected at least one knowledge base, got none.", {
+          hint: "Name a base, or chat with the model alone.",
+          zh: { message: "需要至少一个知识库。", hint: "请指定知识库，或直接与模型对话。" },
+        });
       }
       const { kbs: _kbs, model: modelId, ...rest } = request;
       const model = await answeringModel(deps, modelId);
@@ -18,7 +21,10 @@ export function createAnswerService(deps: AssistantsDeps): AnswerService {
     async readLineage(actor, answerId) {
       const row = deps.storage.answers.find(answerId);
       if (row === undefined || !mayRead(actor, row.personId)) {
-        throw new StarboxError("not_found", `There is no answer ${answerId}.`, { hint: "The id of an answer comes with its last part.", zh: { message: `没有编号为 ${answerId} 的回答。`, hint: "回答的编号在最后一条数据中给出。" } });
+        throw new StarboxError("not_found", `There is no answer ${answerId}.`, {
+          hint: "The id of an answer comes with its last part.",
+          zh: { message: `没有编号为 ${answerId} 的回答。`, hint: "回答的编号在最后一条数据中给出。" },
+        });
       }
       return { ...row.answer, id: row.id };
     },

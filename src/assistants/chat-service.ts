@@ -3,7 +3,7 @@ import { StarboxError } from "#base";
 import type { Actor, Answer, ChatPart, ChatService } from "#contracts";
 import type { ChatRow, TurnRow } from "#storage";
 import { answerAndRecord } from "./answer-service.ts";
-import { answeringModel, type AssistantsDeps, baseIds, stamp, viewerOf } from "./deps.ts";
+import { type AssistantsDeps, answeringModel, baseIds, stamp, viewerOf } from "./deps.ts";
 import { plainChat } from "./plain-chat.ts";
 import { type AskInput, conversation, errorPart, newTurn, ownChat, ownTurn, presentChat, presentTurn, titleFrom, userTurnFor } from "./turns.ts";
 
@@ -15,7 +15,16 @@ export function createChatService(deps: AssistantsDeps): ChatService {
     listChats: async (actor) => chats.list(actor.personId).map(presentChat),
     async createChat(actor, input) {
       const at = stamp(deps);
-      const row: ChatRow = { id: deps.newId("chat"), personId: actor.personId, title: "", kbIds: baseIds(deps, input.kbIds), model: input.model ?? null, headTurnId: null, createdAt: at, updatedAt: at };
+      const row: ChatRow = {
+        id: deps.newId("chat"),
+        personId: actor.personId,
+        title: "",
+        kbIds: baseIds(deps, input.kbIds),
+        model: input.model ?? null,
+        headTurnId: null,
+        createdAt: at,
+        updatedAt: at,
+      };
       chats.insert(row);
       return presentChat(row);
     },
@@ -38,13 +47,21 @@ export function createChatService(deps: AssistantsDeps): ChatService {
     },
     async correctTurn(actor, turnId, correction) {
       const turn = ownTurn(deps, actor, turnId);
-      if (turn.role !== "assistant") throw new StarboxError("invalid_input", "Only an answer can be corrected; a question is edited.", { zh: { message: "只能更正回答；提问可以直接修改。" } });
+      if (turn.role !== "assistant")
+        throw new StarboxError("invalid_input", "Only an answer can be corrected; a question is edited.", {
+          zh: { message: "只能更正回答；提问可以直接修改。" },
+        });
       chats.updateTurn(turn.id, { correction: correction.text.trim() === "" ? null : correction.text, correctionReason: correction.reason ?? null });
     },
   };
 }
 
-async function* ask(deps: AssistantsDeps, actor: Actor, chatId: string, input: AskInput & { readonly signal?: AbortSignal }): AsyncGenerator<ChatPart> {
+async function* ask(
+  deps: AssistantsDeps,
+  actor: Actor,
+  chatId: string,
+  input: AskInput & { readonly signal?: AbortSignal },
+): AsyncGenerator<ChatPart> {
   const { chats } = deps.storage;
   const chat = ownChat(deps, actor, chatId);
   const { turn: question, isNew } = userTurnFor(deps, chat, input);
@@ -79,7 +96,15 @@ type Draft = { content: string; answer: Answer | null; model: string | null; ans
 const keepEveryMs = 1000;
 
 /** Streams the reply and fills the draft; long replies are kept about every second, so that a crash loses little. */
-async function* writeReply(deps: AssistantsDeps, actor: Actor, chat: ChatRow, question: TurnRow, draft: Draft, keep: () => void, signal: AbortSignal | undefined): AsyncGenerator<ChatPart> {
+async function* writeReply(
+  deps: AssistantsDeps,
+  actor: Actor,
+  chat: ChatRow,
+  question: TurnRow,
+  draft: Draft,
+  keep: () => void,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ChatPart> {
   const messages = conversation(deps, question.id);
   const abort = signal === undefined ? {} : { signal };
   if (chat.kbIds.length > 0) {
@@ -116,7 +141,18 @@ async function* writeReply(deps: AssistantsDeps, actor: Actor, chat: ChatRow, qu
 
 function turnOf({ content, answer, model, answerId }: Draft) {
   return {
-    content, model, answerId, citations: answer?.citations ?? [], refused: answer?.refused ?? false,
-    nearest: (answer?.refusal?.nearest ?? []).map(({ documentId, document, page, start, end, text }) => ({ documentId, document, page, start, end, text })),
+    content,
+    model,
+    answerId,
+    citations: answer?.citations ?? [],
+    refused: answer?.refused ?? false,
+    nearest: (answer?.refusal?.nearest ?? []).map(({ documentId, document, page, start, end, text }) => ({
+      documentId,
+      document,
+      page,
+      start,
+      end,
+      text,
+    })),
   };
 }

@@ -23,7 +23,10 @@ export function baseIds(deps: Pick<AssistantsDeps, "storage">, idsOrNames: reado
     const names = deps.storage.kbs.list().map((kb) => kb.name);
     throw new StarboxError("kb_not_found", `There is no knowledge base "${idOrName}".`, {
       hint: names.length === 0 ? "Create one: starbox kb create NAME." : `There are: ${names.slice(0, 10).join(", ")}.`,
-      zh: { message: `没有名为“${idOrName}”的知识库。`, hint: names.length === 0 ? "请先创建：starbox kb create 名称。" : `现有：${names.slice(0, 10).join("、")}。` },
+      zh: {
+        message: `没有名为“${idOrName}”的知识库。`,
+        hint: names.length === 0 ? "请先创建：starbox kb create 名称。" : `现有：${names.slice(0, 10).join("、")}。`,
+      },
     });
   });
 }

@@ -6,13 +6,27 @@ const sameQuestion = 0.6;
 const mostVariants = 20;
 
 export function noteGap(deps: AssistantsDeps, kbIds: readonly string[], answer: Answer): void {
-  const nearest = (answer.refusal?.nearest ?? []).map((hit) => ({ document: hit.document, documentId: hit.documentId, text: hit.text.slice(0, 300), kbId: hit.kbId }));
+  const nearest = (answer.refusal?.nearest ?? []).map((hit) => ({
+    document: hit.document,
+    documentId: hit.documentId,
+    text: hit.text.slice(0, 300),
+    kbId: hit.kbId,
+  }));
   const at = stamp(deps);
   for (const kbId of kbIds) {
     const near = nearest.filter((item) => item.kbId === kbId).map(({ document, documentId, text }) => ({ document, documentId, text }));
     const group = bestGroup(deps, kbId, answer.query);
     if (group === null) {
-      deps.storage.gaps.write({ id: deps.newId("gap"), kbId, question: answer.query, variants: [], count: 1, nearest: near, createdAt: at, lastAskedAt: at });
+      deps.storage.gaps.write({
+        id: deps.newId("gap"),
+        kbId,
+        question: answer.query,
+        variants: [],
+        count: 1,
+        nearest: near,
+        createdAt: at,
+        lastAskedAt: at,
+      });
       continue;
     }
     const isNew = group.question !== answer.query && !group.variants.includes(answer.query);

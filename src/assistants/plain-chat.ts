@@ -3,7 +3,11 @@ import type { ChatMessage, LanguageModel, StreamPart } from "#contracts";
 
 const mostAnswerTokens = 1024;
 
-export async function* plainChat(model: LanguageModel, messages: readonly ChatMessage[], options: { readonly person?: string; readonly signal?: AbortSignal }): AsyncIterable<StreamPart> {
+export async function* plainChat(
+  model: LanguageModel,
+  messages: readonly ChatMessage[],
+  options: { readonly person?: string; readonly signal?: AbortSignal },
+): AsyncIterable<StreamPart> {
   const fitting = await newestFitting(model, messages);
   yield* model.stream({ input: { messages: fitting }, maxTokens: Math.min(mostAnswerTokens, Math.floor(model.contextTokens / 3)), ...options });
 }

@@ -8,7 +8,10 @@ export const presentTurn = ({ chatId: _chat, correctionReason: _reason, answerId
 export const presentChat = ({ personId: _person, headTurnId: _head, ...chat }: ChatRow): ChatInfo => chat;
 
 function missing(what: string, zh: string, id: string): StarboxError {
-  return new StarboxError("not_found", `There is no ${what} ${id}.`, { hint: "List your chats for what there is.", zh: { message: `没有${zh} ${id}。`, hint: "请在对话列表中查看。" } });
+  return new StarboxError("not_found", `There is no ${what} ${id}.`, {
+    hint: "List your chats for what there is.",
+    zh: { message: `没有${zh} ${id}。`, hint: "请在对话列表中查看。" },
+  });
 }
 
 /** A person's own chat, or not_found. */
@@ -41,11 +44,18 @@ export function userTurnFor(deps: AssistantsDeps, chat: ChatRow, input: AskInput
     return { turn: inChat(turn.parentId), isNew: false };
   }
   const content = input.content?.trim() ?? "";
-  if (content === "") throw new StarboxError("invalid_input", "A question needs text.", { hint: "Write a question.", zh: { message: "问题不能为空。", hint: "请输入问题。" } });
+  if (content === "")
+    throw new StarboxError("invalid_input", "A question needs text.", {
+      hint: "Write a question.",
+      zh: { message: "问题不能为空。", hint: "请输入问题。" },
+    });
   let parentId = chat.headTurnId;
   if (input.replaceTurnId !== undefined) {
     const replaced = inChat(input.replaceTurnId);
-    if (replaced.role !== "user") throw new StarboxError("invalid_input", "Only a question can be edited; an answer is corrected or asked again.", { zh: { message: "只能修改提问；回答可以更正或重新生成。" } });
+    if (replaced.role !== "user")
+      throw new StarboxError("invalid_input", "Only a question can be edited; an answer is corrected or asked again.", {
+        zh: { message: "只能修改提问；回答可以更正或重新生成。" },
+      });
     parentId = replaced.parentId;
   }
   return { turn: newTurn(deps, chat.id, parentId, "user", content), isNew: true };
@@ -53,8 +63,22 @@ export function userTurnFor(deps: AssistantsDeps, chat: ChatRow, input: AskInput
 
 export function newTurn(deps: AssistantsDeps, chatId: string, parentId: string | null, role: "user" | "assistant", content: string): TurnRow {
   return {
-    id: deps.newId("turn"), chatId, parentId, role, content, citations: [], refused: false, nearest: [], rating: null, correction: null, correctionReason: null, model: null, error: null,
-    answerId: null, open: role === "assistant", createdAt: stamp(deps),
+    id: deps.newId("turn"),
+    chatId,
+    parentId,
+    role,
+    content,
+    citations: [],
+    refused: false,
+    nearest: [],
+    rating: null,
+    correction: null,
+    correctionReason: null,
+    model: null,
+    error: null,
+    answerId: null,
+    open: role === "assistant",
+    createdAt: stamp(deps),
   };
 }
 
@@ -77,7 +101,8 @@ export function titleFrom(question: string): string {
 export function errorPart(error: unknown) {
   const record = toErrorRecord(error);
   return {
-    code: record.code, message: record.message,
+    code: record.code,
+    message: record.message,
     ...(record.hint === undefined ? {} : { hint: record.hint }),
     ...(record.zh === undefined ? {} : { zh: record.zh }),
   };

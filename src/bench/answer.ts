@@ -16,7 +16,11 @@ export type AnswerBench = {
   readonly questions?: number;
 };
 
-type Paragraph = { readonly id: string; readonly context: string; readonly qas: readonly { readonly id: string; readonly question: string; readonly answers: readonly { readonly text: string }[] }[] };
+type Paragraph = {
+  readonly id: string;
+  readonly context: string;
+  readonly qas: readonly { readonly id: string; readonly question: string; readonly answers: readonly { readonly text: string }[] }[];
+};
 type Drcd = { readonly data: readonly { readonly id: string; readonly paragraphs: readonly Paragraph[] }[] };
 type Asked = { readonly question: string; readonly golds: readonly string[]; readonly answerable: boolean };
 
@@ -27,12 +31,21 @@ export async function* measureAnswer(bench: AnswerBench): AsyncGenerator<Measure
   const paragraphs = drcd.data.flatMap((article) => article.paragraphs);
   const count = bench.questions ?? (bench.long ? 300 : 90);
   const { asked, removed } = chooseQuestions(drcd, count);
-  const kbId = await fill(bench, "bench-drcd", paragraphs.map((p) => ({ path: `${p.id}.txt`, content: { bytes: new TextEncoder().encode(p.context) } })));
+  const kbId = await fill(
+    bench,
+    "bench-drcd",
+    paragraphs.map((p) => ({ path: `${p.id}.txt`, content: { bytes: new TextEncoder().encode(p.context) } })),
+  );
   const documentIds = await documentsBut(bench, kbId, removed);
   const answers: { readonly asked: Asked; readonly answer: Answer }[] = [];
   for (const one of asked) {
     bench.signal.throwIfAborted();
-    const parts = bench.services.answers.answer(operator, { kbs: [kbId], messages: [{ role: "user", content: one.question }], filter: { documentIds }, signal: bench.signal });
+    const parts = bench.services.answers.answer(operator, {
+      kbs: [kbId],
+      messages: [{ role: "user", content: one.question }],
+      filter: { documentIds },
+      signal: bench.signal,
+    });
     for await (const part of parts) if (part.type === "finish") answers.push({ asked: one, answer: part.answer });
     if (answers.length % 30 === 0) bench.note(`${answers.length}/${asked.length} answered`);
   }
@@ -45,16 +58,59 @@ function* figures(answers: readonly { readonly asked: Asked; readonly answer: An
   const answered = answerable.filter(({ answer }) => !answer.refused);
   const lengths = answered.map(({ answer }) => [...withoutMarkers(answer.text)].length).sort((a, b) => a - b);
   const of = (list: readonly unknown[], all: readonly unknown[]): Spread => same(all.length === 0 ? 0 : list.length / all.length);
-  yield { case: `drcd: answer contains the gold words, of ${answerable.length} answerable`, unit: "share", starbox: of(answered.filter(({ asked, answer }) => contains(withoutMarkers(answer.text), asked.golds)), answerable) };
-  yield { case: "drcd: length of an answer: shortest, median, longest", unit: "characters", starbox: { min: lengths[0] ?? 0, median: lengths[lengths.length >> 1] ?? 0, max: lengths.at(-1) ?? 0 } };
+  yield {
+    case: `drcd: answer contains the gold words, of ${answerable.length} answerable`,
+    unit: "share",
+    starbox: of(
+      answered.filter(({ asked, answer }) => contains(withoutMarkers(answer.text), asked.golds)),
+      answerable,
+    ),
+  };
+  yield {
+    case: "drcd: length of an answer: shortest, median, longest",
+    unit: "characters",
+    starbox: { min: lengths[0] ?? 0, median: lengths[lengths.length >> 1] ?? 0, max: lengths.at(-1) ?? 0 },
+  };
   const f1 = answerable.map(({ asked, answer }) => (answer.refused ? 0 : bestF1(withoutMarkers(answer.text), asked.golds)));
-  yield { case: "drcd: character F1 over the answerable", unit: "share", starbox: same(f1.reduce((sum, value) => sum + value, 0) / Math.max(1, f1.length)) };
-  yield { case: `drcd: a cited sentence contains the gold words, of ${answered.length} answered`, unit: "share", starbox: of(answered.filter(({ asked, answer }) => answer.citations.some(({ quote }) => contains(quote, asked.golds))), answered) };
+  yield {
+    case: "drcd: character F1 over the answerable",
+    unit: "share",
+    starbox: same(f1.reduce((sum, value) => sum + value, 0) / Math.max(1, f1.length)),
+  };
+  yield {
+    case: `drcd: a cited sentence contains the gold words, of ${answered.length} answered`,
+    unit: "share",
+    starbox: of(
+      answered.filter(({ asked, answer }) => answer.citations.some(({ quote }) => contains(quote, asked.golds))),
+      answered,
+    ),
+  };
   const marks = answered.flatMap(({ answer }) => answer.text.split("\n").map((line) => line.match(/\[\d+\]/g)?.length ?? 0));
-  yield { case: "drcd: citations a sentence", unit: "citations", starbox: { min: Math.min(...marks), median: marks.toSorted((a, b) => a - b)[marks.length >> 1] ?? 0, max: Math.max(...marks) } };
-  yield { case: `drcd: refused of ${unanswerable.length} unanswerable`, unit: "share", starbox: of(unanswerable.filter(({ answer }) => answer.refused), unanswerable) };
-  yield { case: `drcd: false refusals of ${answerable.length} answerable`, unit: "share", starbox: of(answerable.filter(({ answer }) => answer.refused), answerable) };
-  yield latency("drcd: first words", answered.map(({ answer }) => answer.ms.firstToken));
+  yield {
+    case: "drcd: citations a sentence",
+    unit: "citations",
+    starbox: { min: Math.min(...marks), median: marks.toSorted((a, b) => a - b)[marks.length >> 1] ?? 0, max: Math.max(...marks) },
+  };
+  yield {
+    case: `drcd: refused of ${unanswerable.length} unanswerable`,
+    unit: "share",
+    starbox: of(
+      unanswerable.filter(({ answer }) => answer.refused),
+      unanswerable,
+    ),
+  };
+  yield {
+    case: `drcd: false refusals of ${answerable.length} answerable`,
+    unit: "share",
+    starbox: of(
+      answerable.filter(({ answer }) => answer.refused),
+      answerable,
+    ),
+  };
+  yield latency(
+    "drcd: first words",
+    answered.map(({ answer }) => answer.ms.firstToken),
+  );
 }
 
 /** Questions of the reporting part, one a paragraph, in a fixed order; every third paragraph is taken away. */
@@ -82,7 +138,10 @@ function shuffled<T>(items: readonly T[], seed: number): T[] {
 async function documentsBut({ services: { knowledge } }: AnswerBench, kbId: string, removed: ReadonlySet<string>): Promise<string[]> {
   const ids: string[] = [];
   for (let cursor: string | null = null; ; ) {
-    const page: Awaited<ReturnType<typeof knowledge.listDocuments>> = await knowledge.listDocuments(operator, kbId, { limit: 200, ...(cursor === null ? {} : { cursor }) });
+    const page: Awaited<ReturnType<typeof knowledge.listDocuments>> = await knowledge.listDocuments(operator, kbId, {
+      limit: 200,
+      ...(cursor === null ? {} : { cursor }),
+    });
     for (const document of page.items) if (!removed.has(document.path)) ids.push(document.id);
     cursor = page.nextCursor;
     if (cursor === null) return ids;
@@ -90,7 +149,11 @@ async function documentsBut({ services: { knowledge } }: AnswerBench, kbId: stri
 }
 
 const withoutMarkers = (text: string): string => text.replace(/\[\d+\]/g, "");
-const bare = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+const bare = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, "");
 
 function contains(text: string, golds: readonly string[]): boolean {
   return golds.some((gold) => bare(text).includes(bare(gold)));

@@ -2,7 +2,7 @@
 import { StarboxError } from "#base";
 import type { Answer, Answerer, AnswerPart, AnswerRequest, Citation, RetrieveHit, Retriever, Usage } from "#contracts";
 import { chooseSpan, withVote } from "./choose.ts";
-import { citationOf, type ComposedSentence, composeSentences, composeShort, refusalText, styleOf } from "./compose.ts";
+import { type ComposedSentence, citationOf, composeSentences, composeShort, refusalText, styleOf } from "./compose.ts";
 import { type CuratedSource, findCurated } from "./curated.ts";
 import { type Evidence, readEvidence } from "./evidence.ts";
 import { completeQuestion } from "./follow-up.ts";
@@ -56,8 +56,12 @@ async function* run(deps: AnswererDeps, now: () => number, request: AnswerReques
     return;
   }
   const found = await deps.retriever.retrieve({
-    kbIds: request.kbIds, query, limit: passagesAsked, viewer: request.viewer,
-    ...(request.filter === undefined ? {} : { filter: request.filter }), ...(request.signal === undefined ? {} : { signal: request.signal }),
+    kbIds: request.kbIds,
+    query,
+    limit: passagesAsked,
+    viewer: request.viewer,
+    ...(request.filter === undefined ? {} : { filter: request.filter }),
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
   const draft: Draft = { started, question, query, hits: found.hits, retrieveMs: Math.round(now() - started) };
   yield { type: "retrieved", query, hits: found.hits };
@@ -68,7 +72,11 @@ async function* answerFrom(draft: Draft, now: () => number, request: AnswerReque
   const asked = readQuestion(draft.query);
   const evidence = readEvidence(asked, draft.hits);
   const sentences = evidence.sentences.slice(0, sentencesRead);
-  const spans = scoreSpans(asked, sentences.map((sentence, rank) => ({ text: sentence.normal, rank, coverage: sentence.coverage, score: sentence.score })), evidence.weigh);
+  const spans = scoreSpans(
+    asked,
+    sentences.map((sentence, rank) => ({ text: sentence.normal, rank, coverage: sentence.coverage, score: sentence.score })),
+    evidence.weigh,
+  );
   const score = evidenceScore(evidence, spans, draft.hits);
   const confidence = confidenceOf(score);
   if (evidence.sentences.length === 0 || score < refusalThreshold) {
@@ -144,12 +152,26 @@ type Ending = {
 
 function finish(draft: Draft, at: number, ending: Ending): Answer {
   return {
-    question: draft.question, query: draft.query, text: ending.text, refused: ending.origin === "refused", citations: ending.citations ?? [],
-    origin: ending.origin, confidence: ending.confidence, usage: ending.usage ?? noUsage,
+    question: draft.question,
+    query: draft.query,
+    text: ending.text,
+    refused: ending.origin === "refused",
+    citations: ending.citations ?? [],
+    origin: ending.origin,
+    confidence: ending.confidence,
+    usage: ending.usage ?? noUsage,
     ms: { retrieve: draft.retrieveMs, firstToken: Math.round(ending.firstTokenAt - draft.started), total: Math.round(at - draft.started) },
     lineage: {
-      model: ending.model ?? null, adapter: null, promptVersion,
-      passages: draft.hits.map((hit) => ({ documentId: hit.documentId, versionId: hit.versionId, chunkId: hit.chunkId, start: hit.start, end: hit.end })),
+      model: ending.model ?? null,
+      adapter: null,
+      promptVersion,
+      passages: draft.hits.map((hit) => ({
+        documentId: hit.documentId,
+        versionId: hit.versionId,
+        chunkId: hit.chunkId,
+        start: hit.start,
+        end: hit.end,
+      })),
     },
   };
 }

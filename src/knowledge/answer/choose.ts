@@ -34,7 +34,11 @@ export function withVote(spans: readonly ScoredSpan[], written: string): ScoredS
   return withBelief(spans.map((span) => ({ ...span, logit: span.logit + voteWeight * likeness(span.text, written) })));
 }
 
-export type Choice = Span & { readonly sentence: number; readonly belief: number; /** The clause around the answer is shown, not the bare answer. */ readonly widened: boolean };
+export type Choice = Span & {
+  readonly sentence: number;
+  readonly belief: number /** The clause around the answer is shown, not the bare answer. */;
+  readonly widened: boolean;
+};
 
 /** The most believed piece; its clause when belief is spread over several pieces. `texts` are the normalised sentences. */
 export function chooseSpan(spans: readonly ScoredSpan[], texts: readonly string[], reading: keyof typeof sureEnough): Choice | null {
@@ -46,7 +50,14 @@ export function chooseSpan(spans: readonly ScoredSpan[], texts: readonly string[
     let { start, end } = best;
     while (start > 0 && !isBreak(text, start - 1)) start--;
     while (end < text.length && !isBreak(text, end)) end++;
-    if (end - start <= longestClause) return { start, end, sentence: best.sentence, belief: beliefIn(spans, best.sentence, start, end), widened: end - start > best.end - best.start };
+    if (end - start <= longestClause)
+      return {
+        start,
+        end,
+        sentence: best.sentence,
+        belief: beliefIn(spans, best.sentence, start, end),
+        widened: end - start > best.end - best.start,
+      };
   }
   return { start: best.start, end: best.end, sentence: best.sentence, belief, widened: false };
 }

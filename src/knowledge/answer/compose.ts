@@ -46,7 +46,12 @@ export function composeSentences(evidence: Evidence): ComposedSentence[] {
   for (const sentence of siblings) if (chosen.size < mostSentences && sentence.score >= 0.88 * top.score) chosen.add(sentence);
   for (const sentence of [...chosen]) for (const item of listAfter(sentence, siblings)) chosen.add(item);
   const first = [...chosen].sort((a, b) => a.start - b.start);
-  const other = isArticle(top.hit) ? evidence.sentences.find((sentence) => sentence.hit !== top.hit && isArticle(sentence.hit) && sentence.score >= 0.85 * top.score && bare(sentence.normal) !== bare(top.normal)) : undefined;
+  const other = isArticle(top.hit)
+    ? evidence.sentences.find(
+        (sentence) =>
+          sentence.hit !== top.hit && isArticle(sentence.hit) && sentence.score >= 0.85 * top.score && bare(sentence.normal) !== bare(top.normal),
+      )
+    : undefined;
   const all = other === undefined ? first : [...first, other];
   let named: RetrieveHit | null = null;
   return all.map((source) => {
@@ -76,15 +81,27 @@ function placeOf(hit: RetrieveHit): string {
 }
 
 function withoutLabel(raw: string, label: string | null): string {
-  const text = raw.trim().replace(/^#+\s*/, "").replace(/\s*\n\s*/g, " ");
+  const text = raw
+    .trim()
+    .replace(/^#+\s*/, "")
+    .replace(/\s*\n\s*/g, " ");
   return label !== null && text.startsWith(label) ? text.slice(label.length).replace(/^[\s*　:：]+/u, "") : text;
 }
 
 export function citationOf(marker: number, source: EvidenceSentence): Citation {
   const { hit } = source;
   return {
-    marker, kbId: hit.kbId, documentId: hit.documentId, versionId: hit.versionId, document: hit.document, title: hit.title, page: hit.page,
-    start: source.start, end: source.end, quote: source.raw, edition: hit.edition,
+    marker,
+    kbId: hit.kbId,
+    documentId: hit.documentId,
+    versionId: hit.versionId,
+    document: hit.document,
+    title: hit.title,
+    page: hit.page,
+    start: source.start,
+    end: source.end,
+    quote: source.raw,
+    edition: hit.edition,
   };
 }
 

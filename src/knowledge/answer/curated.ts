@@ -6,7 +6,10 @@ export type CuratedSource = { readonly id: string; readonly question: string; re
 
 const same = 0.8;
 
-const bare = (text: string): string => normalise(text).replace(/^(?:请问|想问|问一下|麻烦问)+/u, "").replace(/[^\p{L}\p{N}]/gu, "");
+const bare = (text: string): string =>
+  normalise(text)
+    .replace(/^(?:请问|想问|问一下|麻烦问)+/u, "")
+    .replace(/[^\p{L}\p{N}]/gu, "");
 
 export function findCurated(question: string, curated: readonly CuratedSource[]): CuratedSource | null {
   const asked = bare(question);

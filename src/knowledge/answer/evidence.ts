@@ -72,14 +72,30 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
       let nearby = 0;
       for (const [unit, weight] of weights) {
         if (sentence.units.has(unit)) coverage += weight;
-        else if (sentencesOfHit[at - 1]?.units.has(unit) === true || sentencesOfHit[at + 1]?.units.has(unit) === true || headings[hitRank]?.has(unit) === true) nearby += weight;
+        else if (
+          sentencesOfHit[at - 1]?.units.has(unit) === true ||
+          sentencesOfHit[at + 1]?.units.has(unit) === true ||
+          headings[hitRank]?.has(unit) === true
+        )
+          nearby += weight;
       }
       coverage /= whole;
       nearby /= whole;
       const hit = read[hitRank] as RetrieveHit;
       const standing = topScore > 0 ? Math.max(0, hit.score / topScore) : 1 / (1 + hitRank);
       const { text: normal, offsets } = normaliseWithOffsets(sentence.raw);
-      return { hit, hitRank, start: sentence.start, end: sentence.end, raw: sentence.raw, normal, offsets, coverage, nearby, score: coverage + 0.5 * nearby + 0.5 * standing + bonus(question, normal, hit) };
+      return {
+        hit,
+        hitRank,
+        start: sentence.start,
+        end: sentence.end,
+        raw: sentence.raw,
+        normal,
+        offsets,
+        coverage,
+        nearby,
+        score: coverage + 0.5 * nearby + 0.5 * standing + bonus(question, normal, hit),
+      };
     }),
   );
   sentences.sort((a, b) => b.score - a.score || a.hitRank - b.hitRank || a.start - b.start);

@@ -2,14 +2,18 @@
 import type { ChatMessage } from "#contracts";
 import { normalise, segment, tagWords } from "../text/index.ts";
 
-const pronoun = /它们?|他们?|她们?|这个|这种|这条|这些|这项|那个|那种|那些|该(?=[^死])|其(?=[中他]|$)?|此(?=[人法事案条书])|上述|前者|后者|\b(?:it|its|they|them|their|this|that|these|those|he|she|his|her)\b/;
+const pronoun =
+  /它们?|他们?|她们?|这个|这种|这条|这些|这项|那个|那种|那些|该(?=[^死])|其(?=[中他]|$)?|此(?=[人法事案条书])|上述|前者|后者|\b(?:it|its|they|them|their|this|that|these|those|he|she|his|her)\b/;
 const addition = /^(?:那么?|还有|另外|而|and\b|what about|how about)|呢[?？]?$/;
 
 /** The question as it must be searched; unchanged when it stands on its own. */
 export function completeQuestion(messages: readonly ChatMessage[]): { readonly question: string; readonly query: string } {
   const users = messages.filter((message) => message.role === "user");
   const question = users.at(-1)?.content.trim() ?? "";
-  const previous = users.slice(0, -1).map((message) => message.content.trim()).filter((text) => text !== "");
+  const previous = users
+    .slice(0, -1)
+    .map((message) => message.content.trim())
+    .filter((text) => text !== "");
   if (previous.length === 0) return { question, query: question };
   const normal = normalise(question);
   const words = new Set(segment(question));

@@ -22,7 +22,10 @@ function ask(sentence: string, question: string): string {
 
 /** Control marks of chat templates and line breaks must not come from documents or questions. */
 function oneLine(text: string): string {
-  return normalise(text).replace(/<\|[^|<>]*\|>/g, " ").replace(/\s+/g, " ").slice(0, 600);
+  return normalise(text)
+    .replace(/<\|[^|<>]*\|>/g, " ")
+    .replace(/\s+/g, " ")
+    .slice(0, 600);
 }
 
 export function extractionMessages(sentence: string, question: string): ChatMessage[] {
@@ -38,7 +41,9 @@ export function extractionMessages(sentence: string, question: string): ChatMess
 
 /** The model's own words for the answer; never shown, only compared with the sentence. */
 export async function askModel(
-  model: LanguageModel, sentence: string, question: string,
+  model: LanguageModel,
+  sentence: string,
+  question: string,
   // No seed: the choice is greedy, and a seed would keep the engine from using its prefix cache.
   options: { readonly person?: string; readonly signal?: AbortSignal },
 ): Promise<{ readonly text: string; readonly usage: Usage }> {

@@ -15,9 +15,13 @@ export type Question = {
   readonly holeEnd: number;
 };
 
-const classifier = "(?:一|几)?(?:个|位|种|类|所|座|项|条|款|支|部|届|本|份|篇|首|家|间|次|场|方|方面|门|样|块|只|些|名|级|阶|档|颗|枚|台|套|处|片|则|起|件|队|派|系)?";
+const classifier =
+  "(?:一|几)?(?:个|位|种|类|所|座|项|条|款|支|部|届|本|份|篇|首|家|间|次|场|方|方面|门|样|块|只|些|名|级|阶|档|颗|枚|台|套|处|片|则|起|件|队|派|系)?";
 const wh: readonly (readonly [RegExp, AskKind])[] = [
-  [/(?:在|于)?(?:什么|甚么)(?:时候|时间|时期|年代|年份|日期|时代|朝代)|何(?:时|年|月|日)|哪一?(?:年|天|月|日)|几(?:年|月|日|号|点)(?!级|前)|when\b|what (?:year|date|time)/, "time"],
+  [
+    /(?:在|于)?(?:什么|甚么)(?:时候|时间|时期|年代|年份|日期|时代|朝代)|何(?:时|年|月|日)|哪一?(?:年|天|月|日)|几(?:年|月|日|号|点)(?!级|前)|when\b|what (?:year|date|time)/,
+    "time",
+  ],
   [/为什么|为甚么|为何(?!$)|(?:什么|甚么|何种|哪种|何)(?:样的)?(?:原因|缘故|理由)|何故|why\b/, "reason"],
   [/谁|何人|什么人|哪一?(?:个|位|名)?人|who\b|whose\b|whom\b/, "person"],
   [/哪里|那里|哪儿|何处|何地|什么地(?:方|点|区)|哪一?个?地(?:方|点|区)|where\b/, "place"],
@@ -38,7 +42,14 @@ const headKinds: readonly (readonly [RegExp, AskKind])[] = [
 export function readQuestion(question: string): Question {
   const text = normalise(question).replace(/[?？。!！\s]+$/u, "");
   const found = findWh(text);
-  if (found === null) return { text, kind: isJudgement(text) ? "judgement" : "thing", head: headBefore(text, text.length), holeStart: text.length, holeEnd: text.length };
+  if (found === null)
+    return {
+      text,
+      kind: isJudgement(text) ? "judgement" : "thing",
+      head: headBefore(text, text.length),
+      holeStart: text.length,
+      holeEnd: text.length,
+    };
   const { start, end } = found;
   let kind = found.kind;
   const after = kind === "thing" || kind === "number" || kind === "reason" ? headAfter(text, end) : "";

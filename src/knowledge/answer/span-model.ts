@@ -1,13 +1,20 @@
 /** @file The small network that scores candidate answers: one hidden layer beside a linear part. Weights are made by `scripts/train-spans.ts`. */
 import { Buffer } from "node:buffer";
 import type { Question } from "./question.ts";
-import { featureCount, type Span, spanFeatures, type SpanSentence } from "./spans.ts";
 import { hiddenCount, weightsBase64 } from "./span-weights.ts";
+import { featureCount, type Span, type SpanSentence, spanFeatures } from "./spans.ts";
 
-export type ScoredSpan = Span & { /** Index into the sentences given. */ readonly sentence: number; readonly text: string; readonly logit: number; readonly probability: number };
+export type ScoredSpan = Span & {
+  /** Index into the sentences given. */ readonly sentence: number;
+  readonly text: string;
+  readonly logit: number;
+  readonly probability: number;
+};
 
 const leak = 0.05;
-let loaded: { mean: Float32Array; scale: Float32Array; hidden: Float32Array; bias: Float32Array; out: Float32Array; linear: Float32Array } | undefined;
+let loaded:
+  | { mean: Float32Array; scale: Float32Array; hidden: Float32Array; bias: Float32Array; out: Float32Array; linear: Float32Array }
+  | undefined;
 
 /** Layout: mean, 1/deviation [features]; hidden [hidden x features]; bias, out [hidden]; linear [features]. */
 function load() {
@@ -46,7 +53,13 @@ export function scoreSpans(question: Question, sentences: readonly SpanSentence[
   sentences.forEach((sentence, index) => {
     const { spans, rows } = spanFeatures(question, sentence, weigh);
     spans.forEach((span, i) => {
-      all.push({ start: span.start, end: span.end, sentence: index, text: sentence.text.slice(span.start, span.end), logit: score(rows[i] as Float32Array) });
+      all.push({
+        start: span.start,
+        end: span.end,
+        sentence: index,
+        text: sentence.text.slice(span.start, span.end),
+        logit: score(rows[i] as Float32Array),
+      });
     });
   });
   return withBelief(all);

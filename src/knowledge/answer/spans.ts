@@ -16,7 +16,10 @@ const edgeBad = /^[的了着也都就又而且并与和或及以所其之将被�
 const maxWords = 10;
 
 /** Every run of words inside a clause that could stand alone, and whole clauses. */
-export function candidateSpans(sentence: string): { readonly words: readonly Word[]; readonly spans: readonly (Span & { readonly from: number; readonly to: number })[] } {
+export function candidateSpans(sentence: string): {
+  readonly words: readonly Word[];
+  readonly spans: readonly (Span & { readonly from: number; readonly to: number })[];
+} {
   const words: Word[] = [];
   let at = 0;
   for (const { word, tag } of tagWords(sentence)) {
@@ -65,7 +68,20 @@ const looks: readonly RegExp[] = [
   /、|和|与|及/,
   /的/,
 ];
-const tagClasses: readonly RegExp[] = [/^nr/, /^ns/, /^nt/, /^nz/, /^n(?![rstz])/, /^(?:vn|an)/, /^v(?!n)/, /^a(?!n)/, /^m/, /^(?:t|tg)/, /^(?:d|p|c|u|f|r|zg)/, /^(?:q|j|l|i|eng|b|s|x)/];
+const tagClasses: readonly RegExp[] = [
+  /^nr/,
+  /^ns/,
+  /^nt/,
+  /^nz/,
+  /^n(?![rstz])/,
+  /^(?:vn|an)/,
+  /^v(?!n)/,
+  /^a(?!n)/,
+  /^m/,
+  /^(?:t|tg)/,
+  /^(?:d|p|c|u|f|r|zg)/,
+  /^(?:q|j|l|i|eng|b|s|x)/,
+];
 const before = /(?:是|为|在|于|由|被|叫|称|名|到|从|以|了|把|向|对|即|有|与|和|至|自|给|因|的|成|作)$/;
 const betterAfter = /^(?:的|所|在|是|,|，|。|、|等|于|和|与|则|就|也|为|来|而|;|；|时|后|之|人|上|中|开始)/;
 
@@ -75,7 +91,11 @@ export const featureCount = askKinds.length + 12 + looks.length + 2 * tagClasses
 type Found = { readonly at: number; readonly length: number; readonly weight: number; readonly side: 0 | 1; readonly gap: number };
 
 /** One row of numbers a candidate. `weigh` says how telling a piece of the question is (rare among the evidence = heavy). */
-export function spanFeatures(question: Question, sentence: SpanSentence, weigh: (unit: string) => number): { readonly spans: readonly Span[]; readonly rows: readonly Float32Array[] } {
+export function spanFeatures(
+  question: Question,
+  sentence: SpanSentence,
+  weigh: (unit: string) => number,
+): { readonly spans: readonly Span[]; readonly rows: readonly Float32Array[] } {
   const { words, spans } = candidateSpans(sentence.text);
   const { found, total } = findUnits(question, sentence.text, weigh);
   const near = nearness(found, sentence.text.length, total);
@@ -152,7 +172,7 @@ export function spanFeatures(question: Question, sentence: SpanSentence, weigh: 
     put(sentence.rank === 0);
     put(sentence.coverage);
     put(sentence.score);
-    put((text.length / (clause === undefined ? text.length : clause.end - clause.start)));
+    put(text.length / (clause === undefined ? text.length : clause.end - clause.start));
     if (k !== featureCount) throw new RangeError(`span features: ${featureCount} planned, ${k} made`);
     return row;
   });
@@ -182,7 +202,8 @@ function nearness(found: readonly Found[], length: number, total: number): { lef
     const leftOf = [0, 1].map((side) => {
       const sum = new Float32Array(length + 1);
       const add = new Float32Array(length + 1);
-      for (const f of found) if (f.side === side) add[f.at + f.length] = (add[f.at + f.length] as number) + (f.weight / total) * Math.exp(-f.gap / 16);
+      for (const f of found)
+        if (f.side === side) add[f.at + f.length] = (add[f.at + f.length] as number) + (f.weight / total) * Math.exp(-f.gap / 16);
       for (let p = 0; p <= length; p++) sum[p] = (p > 0 ? (sum[p - 1] as number) * fade : 0) + (add[p] as number);
       return sum;
     });
