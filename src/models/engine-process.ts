@@ -5,7 +5,12 @@ import { fromErrorRecord, type Logger, StarboxError } from "#base";
 import type { StreamPart } from "#contracts";
 import type { EngineCall, EngineInfo, EngineLoad, FromEngine } from "./engine/protocol.ts";
 
-type Pending = { readonly onPart: (part: StreamPart) => void; readonly resolve: (result: unknown) => void; readonly reject: (error: Error) => void; sent: boolean };
+type Pending = {
+  readonly onPart: (part: StreamPart) => void;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  sent: boolean;
+};
 
 /** `sent` tells whether anything had reached the reader: only then is a crash final. */
 export class EngineCrash extends Error {
@@ -56,7 +61,11 @@ export class EngineProcess {
 
   async #spawn(): Promise<EngineInfo> {
     const load = await this.#options.load();
-    const child = fork(entry, [], { execArgv: fromSource ? ["--conditions=starbox-source"] : [], serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    const child = fork(entry, [], {
+      execArgv: fromSource ? ["--conditions=starbox-source"] : [],
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
     this.#child = child;
     let lastWords = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -78,8 +87,14 @@ export class EngineProcess {
       child.once("exit", (code, signal) => {
         const reason = signal === null ? `exit code ${code}` : signal;
         this.#forget(child);
-        reject(new StarboxError("engine_crashed", `The engine ended while loading the model (${reason}).`, { hint: "Most often memory ran out: see starbox doctor.", zh: { message: `引擎在加载模型时退出（${reason}）。`, hint: "多为内存不足，请运行 starbox doctor。" } }));
-        if (this.#pending.size > 0) this.#options.logger.error({ engine: this.#options.name, reason, requests: this.#pending.size, lastWords }, "engine crashed");
+        reject(
+          new StarboxError("engine_crashed", `The engine ended while loading the model (${reason}).`, {
+            hint: "Most often memory ran out: see starbox doctor.",
+            zh: { message: `引擎在加载模型时退出（${reason}）。`, hint: "多为内存不足，请运行 starbox doctor。" },
+          }),
+        );
+        if (this.#pending.size > 0)
+          this.#options.logger.error({ engine: this.#options.name, reason, requests: this.#pending.size, lastWords }, "engine crashed");
         for (const [id, pending] of this.#pending) {
           this.#pending.delete(id);
           pending.reject(new EngineCrash(pending.sent, reason));
@@ -112,7 +127,10 @@ export class EngineProcess {
   }
 
   /** One call. Aborting asks the engine to stop; the promise settles when it has. */
-  async call<T>(call: EngineCall, options: { readonly onPart?: (part: StreamPart) => void; readonly signal?: AbortSignal | undefined } = {}): Promise<T> {
+  async call<T>(
+    call: EngineCall,
+    options: { readonly onPart?: (part: StreamPart) => void; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
     await this.start();
     const child = this.#child;
     if (child === null) throw new EngineCrash(false, "ended before the call");
@@ -187,6 +205,7 @@ export async function retryOnce<T>(attempt: () => Promise<T>): Promise<T> {
 
 function crashed(crash: EngineCrash): StarboxError {
   return new StarboxError("engine_crashed", `The engine ended in the middle of this request (${crash.message}).`, {
-    hint: "It has been started again; send the request once more.", zh: { message: `引擎在处理此请求时意外退出（${crash.message}）。`, hint: "引擎会自动重启，请重新发送。" },
+    hint: "It has been started again; send the request once more.",
+    zh: { message: `引擎在处理此请求时意外退出（${crash.message}）。`, hint: "引擎会自动重启，请重新发送。" },
   });
 }

@@ -1,5 +1,5 @@
-import { StarboxError } from "#base";
 import { expect, test } from "vitest";
+import { StarboxError } from "#base";
 import { FairQueue } from "./fair-queue.ts";
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -41,7 +41,9 @@ export class FairQueue {
     if (this.waiting >= this.#limit) {
       const retryAfterSeconds = this.estimateSeconds();
       throw new StarboxError("busy", `${this.waiting} requests are waiting for this model, the most it accepts.`, {
-        hint: `Try again in about ${retryAfterSeconds} s.`, retryAfterSeconds, details: { waiting: this.waiting, limit: this.#limit },
+        hint: `Try again in about ${retryAfterSeconds} s.`,
+        retryAfterSeconds,
+        details: { waiting: this.waiting, limit: this.#limit },
         zh: { message: `已有 ${this.waiting} 个请求在等待该模型，已达上限。`, hint: `请约 ${retryAfterSeconds} 秒后再试。` },
       });
     }

@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { loadSettings, type Settings, silentLogger, StarboxError } from "#base";
 import { afterEach, expect, test } from "vitest";
+import { loadSettings, type Settings, StarboxError, silentLogger } from "#base";
 import { createModels, type Models } from "./manager.ts";
 
 const opened: { models: Models; folder: string }[] = [];
@@ -14,17 +14,32 @@ afterEach(async () => {
 });
 
 /** `answers`: hosts that answer; the others cannot be reached. */
-function open(settings: Partial<Settings>, machine: { cores: number; gib: number }, answers: readonly string[], folder = fs.mkdtempSync(path.join(os.tmpdir(), "starbox-manager-"))): Models {
+function open(
+  settings: Partial<Settings>,
+  machine: { cores: number; gib: number },
+  answers: readonly string[],
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), "starbox-manager-")),
+): Models {
   const ask = (async (input: string | URL | Request) => {
     const { host } = new URL(String(input));
     if (!answers.includes(host)) throw new TypeError("fetch failed");
     return new Response(null);
   }) as typeof fetch;
-  const models = createModels({ dataDir: folder, settings: loadSettings({ pipIndexUrl: "https://index.test/simple", ...settings }, {}), logger: silentLogger, fetch: ask, machine: { cores: machine.cores, memoryBytes: machine.gib * 2 ** 30 } });
+  const models = createModels({
+    dataDir: folder,
+    settings: loadSettings({ pipIndexUrl: "https://index.test/simple", ...settings }, {}),
+    logger: silentLogger,
+    fetch: ask,
+    machine: { cores: machine.cores, memoryBytes: machine.gib * 2 ** 30 },
+  });
   opened.push({ models, folder });
   return models;
 }
-const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => null, (error: unknown) => error);
+const failure = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => null,
+    (error: unknown) => error,
+  );
 
 test("the default follows cores, memory and the sources that answer", async () => {
   const large = await open({}, { cores: 16, gib: 64 }, ["huggingface.co"]).chooseDefaults();
@@ -36,7 +51,10 @@ test("the default follows cores, memory and the sources that answer", async () =
 });
 
 test("settings override the table, `none` switches off, offline has nothing to offer", async () => {
-  expect(await open({ model: "gemma3-270m", embedder: "none" }, { cores: 2, gib: 8 }, []).chooseDefaults()).toEqual({ language: "gemma3-270m", embedding: null });
+  expect(await open({ model: "gemma3-270m", embedder: "none" }, { cores: 2, gib: 8 }, []).chooseDefaults()).toEqual({
+    language: "gemma3-270m",
+    embedding: null,
+  });
   const offline = open({ offline: true }, { cores: 2, gib: 8 }, ["index.test"]);
   expect(await offline.chooseDefaults()).toEqual({ language: null, embedding: null });
   expect(StarboxError.is(await failure(offline.languageModel()), "model_not_ready")).toBe(true);
@@ -58,7 +76,10 @@ test("unknown ids, ids not here yet and failed pulls are told apart", async () =
   expect(StarboxError.is(missing, "model_not_ready") && missing.hint).toContain("pull smollm2-135m-instruct");
   expect(await models.pull("smollm2-135m-instruct")).toMatchObject({ state: "pulling" });
   expect(StarboxError.is(await failure(models.waitFor("smollm2-135m-instruct")), "model_source_unreachable")).toBe(true);
-  expect((await models.list()).find((model) => model.id === "smollm2-135m-instruct")).toMatchObject({ state: "failed", error: { code: "model_source_unreachable" } });
+  expect((await models.list()).find((model) => model.id === "smollm2-135m-instruct")).toMatchObject({
+    state: "failed",
+    error: { code: "model_source_unreachable" },
+  });
   expect(StarboxError.is(await failure(models.remove("smollm2-135m-instruct")), "model_not_ready")).toBe(true);
 });
 

@@ -5,14 +5,29 @@ import path from "node:path";
 import { type Logger, type Settings, StarboxError } from "#base";
 import type { EmbeddingModel, LanguageModel, ModelInfo, ModelsService, Reranker } from "#contracts";
 import { type Catalogue, loadCatalogue, type ModelEntry, type SourceKind } from "./catalogue.ts";
-import { Engines, type EngineStatus, fastCopyPath } from "./engines.ts";
+import { type EngineStatus, Engines, fastCopyPath } from "./engines.ts";
 import { importModel } from "./import-model.ts";
 import { createModelStore, hashFile, type ModelManifest, type ModelStore } from "./model-store.ts";
 import { pullModel } from "./pull/pull.ts";
 import { Pulls } from "./pulls.ts";
 import { findReachableSources } from "./reachable-sources.ts";
 
-export type ModelsSettings = Pick<Settings, "model" | "embedder" | "threads" | "context" | "parallel" | "queue" | "idleUnloadSeconds" | "hfEndpoint" | "modelscopeEndpoint" | "pipIndexUrl" | "sources" | "modelFolder" | "offline">;
+export type ModelsSettings = Pick<
+  Settings,
+  | "model"
+  | "embedder"
+  | "threads"
+  | "context"
+  | "parallel"
+  | "queue"
+  | "idleUnloadSeconds"
+  | "hfEndpoint"
+  | "modelscopeEndpoint"
+  | "pipIndexUrl"
+  | "sources"
+  | "modelFolder"
+  | "offline"
+>;
 
 export type ModelsOptions = {
   /** The box's data folder; models lie in `models/` below it. */
@@ -60,7 +75,9 @@ class ModelManager implements Models {
     this.#store = createModelStore(path.join(options.dataDir, "models"));
     this.#pulls = new Pulls(() => this.#changed());
     this.#engines = new Engines({
-      settings: options.settings, logger: options.logger, filePath: (manifest) => this.#store.filePath(manifest),
+      settings: options.settings,
+      logger: options.logger,
+      filePath: (manifest) => this.#store.filePath(manifest),
       fitting: (bytes) => this.#catalogue.models.filter((entry) => entry.kind === "language" && entry.memoryBytes <= bytes).map((entry) => entry.id),
       ...(options.freeBytes === undefined ? {} : { freeBytes: options.freeBytes }),
     });
@@ -71,26 +88,49 @@ class ModelManager implements Models {
 
   async list(): Promise<readonly ModelInfo[]> {
     const local = this.#store.list();
-    const known = this.#catalogue.models.map((entry) => this.#info(entry.id, entry, local.find((manifest) => manifest.id === entry.id)));
-    const imported = local.filter((manifest) => this.#catalogue.find(manifest.id) === undefined).map((manifest) => this.#info(manifest.id, undefined, manifest));
+    const known = this.#catalogue.models.map((entry) =>
+      this.#info(
+        entry.id,
+        entry,
+        local.find((manifest) => manifest.id === entry.id),
+      ),
+    );
+    const imported = local
+      .filter((manifest) => this.#catalogue.find(manifest.id) === undefined)
+      .map((manifest) => this.#info(manifest.id, undefined, manifest));
     return [...known, ...imported];
   }
 
   #info(id: string, entry: ModelEntry | undefined, manifest: ModelManifest | undefined): ModelInfo {
     const progress = this.#pulls.progress(id);
     const error = manifest === undefined ? this.#pulls.failure(id) : undefined;
-    const state = progress !== undefined ? "pulling" : manifest !== undefined ? (this.#engines.isLoaded(id) ? "loaded" : "ready") : error !== undefined ? "failed" : "available";
+    const state =
+      progress !== undefined
+        ? "pulling"
+        : manifest !== undefined
+          ? this.#engines.isLoaded(id)
+            ? "loaded"
+            : "ready"
+          : error !== undefined
+            ? "failed"
+            : "available";
     const { language, embedding } = this.defaults();
     return {
-      id, kind: entry?.kind ?? manifest?.kind ?? "language", state,
+      id,
+      kind: entry?.kind ?? manifest?.kind ?? "language",
+      state,
       sizeBytes: manifest?.sizeBytes ?? entry?.sizeBytes ?? entry?.sizeAboutBytes ?? null,
       sha256: manifest?.sha256 ?? entry?.sha256 ?? null,
       memoryBytes: entry?.memoryBytes ?? (manifest === undefined ? null : Math.round(manifest.sizeBytes * 1.15) + (256 << 20)),
       sources: entry?.sources.map((source) => source.kind) ?? [manifest?.source ?? "import"],
-      engine: "llama.cpp", licence: entry?.licence ?? "unknown", languages: entry?.languages ?? [],
-      quantisation: entry?.quantisation ?? null, contextTokens: manifest?.contextTokens ?? entry?.contextTokens ?? null,
+      engine: "llama.cpp",
+      licence: entry?.licence ?? "unknown",
+      languages: entry?.languages ?? [],
+      quantisation: entry?.quantisation ?? null,
+      contextTokens: manifest?.contextTokens ?? entry?.contextTokens ?? null,
       isDefault: id === language || id === embedding,
-      ...(progress === undefined ? {} : { progress }), ...(error === undefined ? {} : { error }),
+      ...(progress === undefined ? {} : { progress }),
+      ...(error === undefined ? {} : { error }),
     };
   }
 
@@ -109,22 +149,38 @@ class ModelManager implements Models {
   #choose(kind: Kind): string | null {
     const { settings } = this.#options;
     const { cores, memoryBytes } = this.#options.machine ?? { cores: os.availableParallelism(), memoryBytes: os.totalmem() };
-    const reaches = (source: SourceKind): boolean => (this.#reachable?.has(source) ?? !settings.offline) && (settings.sources.length === 0 || settings.sources.includes(source));
-    const available = (entry: ModelEntry): boolean => this.#store.find(entry.id) !== undefined || this.#inFolder(entry) || entry.sources.some((source) => reaches(source.kind));
-    return this.#catalogue.chooseDefault(kind, { cores, memoryBytes, available }) ?? this.#store.list().find((manifest) => manifest.kind === kind)?.id ?? null;
+    const reaches = (source: SourceKind): boolean =>
+      (this.#reachable?.has(source) ?? !settings.offline) && (settings.sources.length === 0 || settings.sources.includes(source));
+    const available = (entry: ModelEntry): boolean =>
+      this.#store.find(entry.id) !== undefined || this.#inFolder(entry) || entry.sources.some((source) => reaches(source.kind));
+    return (
+      this.#catalogue.chooseDefault(kind, { cores, memoryBytes, available }) ??
+      this.#store.list().find((manifest) => manifest.kind === kind)?.id ??
+      null
+    );
   }
 
   #inFolder(entry: ModelEntry): boolean {
     const folder = this.#options.settings.modelFolder;
-    const names = [`${entry.id}.gguf`, `${entry.id}.e5s1`, `sha256-${entry.sha256}.gguf`, ...entry.sources.flatMap((source) => ("file" in source ? [source.file] : []))];
+    const names = [
+      `${entry.id}.gguf`,
+      `${entry.id}.e5s1`,
+      `sha256-${entry.sha256}.gguf`,
+      ...entry.sources.flatMap((source) => ("file" in source ? [source.file] : [])),
+    ];
     return folder !== "" && names.some((name) => fs.existsSync(path.join(folder, name)));
   }
 
   async chooseDefaults(signal?: AbortSignal): Promise<Defaults> {
     const { settings, fetch: ask, logger } = this.#options;
-    const open = (["language", "embedding"] as const).filter((kind) => (kind === "language" ? settings.model : settings.embedder) === "" && this.#chosen[kind] === undefined);
+    const open = (["language", "embedding"] as const).filter(
+      (kind) => (kind === "language" ? settings.model : settings.embedder) === "" && this.#chosen[kind] === undefined,
+    );
     if (open.length === 0) return this.defaults();
-    this.#reachable = await findReachableSources(settings, { ...(ask === undefined ? {} : { fetch: ask }), ...(signal === undefined ? {} : { signal }) });
+    this.#reachable = await findReachableSources(settings, {
+      ...(ask === undefined ? {} : { fetch: ask }),
+      ...(signal === undefined ? {} : { signal }),
+    });
     signal?.throwIfAborted();
     const choice = Object.fromEntries(open.map((kind) => [kind, this.#choose(kind)]));
     logger.info({ ...choice, reachable: [...this.#reachable] }, "default models chosen by cores, memory and reachable sources");
@@ -138,7 +194,11 @@ class ModelManager implements Models {
   #readChoice(): Partial<Defaults> {
     try {
       const found = JSON.parse(fs.readFileSync(path.join(this.#store.folder, choiceFile), "utf8")) as Partial<Defaults>;
-      return Object.fromEntries(Object.entries(found).filter(([, id]) => typeof id === "string" && (this.#catalogue.find(id) !== undefined || this.#store.find(id) !== undefined)));
+      return Object.fromEntries(
+        Object.entries(found).filter(
+          ([, id]) => typeof id === "string" && (this.#catalogue.find(id) !== undefined || this.#store.find(id) !== undefined),
+        ),
+      );
     } catch {
       return {};
     }
@@ -165,7 +225,13 @@ class ModelManager implements Models {
   async waitFor(id: string, signal?: AbortSignal): Promise<ModelInfo> {
     const pulling = this.#pulls.wait(id);
     if (pulling !== undefined) {
-      const left = new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(new StarboxError("cancelled", "Waiting for the model was cancelled.", { zh: { message: "已取消等待模型。" } })), { once: true }));
+      const left = new Promise<never>((_, reject) =>
+        signal?.addEventListener(
+          "abort",
+          () => reject(new StarboxError("cancelled", "Waiting for the model was cancelled.", { zh: { message: "已取消等待模型。" } })),
+          { once: true },
+        ),
+      );
       await Promise.race([pulling, left]);
     }
     const manifest = this.#manifest(id);
@@ -204,12 +270,24 @@ class ModelManager implements Models {
     if (progress !== undefined) {
       const share = progress.totalBytes === null ? "" : ` ${Math.floor((100 * progress.receivedBytes) / progress.totalBytes)} %`;
       const eta = progress.etaSeconds === null ? "" : `, about ${progress.etaSeconds} s left`;
-      throw new StarboxError("model_not_ready", `${id} is still arriving:${share}${eta}.`, { hint: "Words-only search works meanwhile.", details: { progress }, ...(progress.etaSeconds === null ? {} : { retryAfterSeconds: progress.etaSeconds }), zh: { message: `${id} 正在下载${share}。`, hint: "在此期间可以按词搜索。" } });
+      throw new StarboxError("model_not_ready", `${id} is still arriving:${share}${eta}.`, {
+        hint: "Words-only search works meanwhile.",
+        details: { progress },
+        ...(progress.etaSeconds === null ? {} : { retryAfterSeconds: progress.etaSeconds }),
+        zh: { message: `${id} 正在下载${share}。`, hint: "在此期间可以按词搜索。" },
+      });
     }
     const failure = this.#pulls.failure(id);
-    if (failure !== undefined) throw new StarboxError("model_not_ready", `${id} could not be pulled: ${failure.message}`, { hint: failure.hint ?? `starbox models pull ${id}`, zh: { message: `${id} 下载失败：${failure.message}`, hint: `请重试：starbox models pull ${id}` } });
+    if (failure !== undefined)
+      throw new StarboxError("model_not_ready", `${id} could not be pulled: ${failure.message}`, {
+        hint: failure.hint ?? `starbox models pull ${id}`,
+        zh: { message: `${id} 下载失败：${failure.message}`, hint: `请重试：starbox models pull ${id}` },
+      });
     this.#catalogue.get(id); // unknown ids end here
-    throw new StarboxError("model_not_ready", `${id} is not on this machine yet.`, { hint: `starbox models pull ${id}`, zh: { message: `本机尚无模型 ${id}。`, hint: `请先运行 starbox models pull ${id}` } });
+    throw new StarboxError("model_not_ready", `${id} is not on this machine yet.`, {
+      hint: `starbox models pull ${id}`,
+      zh: { message: `本机尚无模型 ${id}。`, hint: `请先运行 starbox models pull ${id}` },
+    });
   }
 
   // --- using
@@ -222,7 +300,11 @@ class ModelManager implements Models {
   }
   async reranker(id?: string): Promise<Reranker> {
     const found = id ?? this.#store.list().find((manifest) => manifest.kind === "reranker")?.id;
-    if (found === undefined) throw new StarboxError("model_not_ready", "No reranker is on this machine.", { hint: "starbox models list shows those that can be pulled.", zh: { message: "本机没有重排序模型。", hint: "用 starbox models list 查看可下载的模型。" } });
+    if (found === undefined)
+      throw new StarboxError("model_not_ready", "No reranker is on this machine.", {
+        hint: "starbox models list shows those that can be pulled.",
+        zh: { message: "本机没有重排序模型。", hint: "用 starbox models list 查看可下载的模型。" },
+      });
     return this.#engines.reranker(this.#manifest(found));
   }
 
@@ -230,7 +312,17 @@ class ModelManager implements Models {
     const id = this.#default(kind);
     if (id !== null) return id;
     const what = kind === "language" ? "language model" : "embedder";
-    throw new StarboxError(kind === "language" ? "model_not_ready" : "embedder_not_ready", `This box has no ${what}: none can be had here, or it is switched off.`, { hint: "Bring one: starbox models import PATH.", zh: { message: kind === "language" ? "本机没有可用的语言模型。" : "本机没有可用的嵌入模型。", hint: "可手工导入：starbox models import 路径" } });
+    throw new StarboxError(
+      kind === "language" ? "model_not_ready" : "embedder_not_ready",
+      `This box has no ${what}: none can be had here, or it is switched off.`,
+      {
+        hint: "Bring one: starbox models import PATH.",
+        zh: {
+          message: kind === "language" ? "本机没有可用的语言模型。" : "本机没有可用的嵌入模型。",
+          hint: "可手工导入：starbox models import 路径",
+        },
+      },
+    );
   }
 
   async warm(id: string): Promise<void> {

@@ -48,9 +48,16 @@ export function tooLarge(id: string, plan: MemoryPlan, freeBytes: number, fits: 
   const share = plan.contextBytes > 0 ? (freeBytes - fixed) / plan.contextBytes : 0;
   const smaller = share > 0.1 ? `With STARBOX_CONTEXT or STARBOX_PARALLEL at ${Math.floor(share * 100)} % of what they are it would fit. ` : "";
   const other = fits.length > 0 ? `These fit: ${fits.join(", ")}.` : "No model of the catalogue fits.";
-  return new StarboxError("model_too_large", `${id} needs ${gib(plan.totalBytes)} of memory (weights ${gib(plan.weightsBytes)}, context ${gib(plan.contextBytes)}); ${gib(freeBytes)} is free.`, {
-    hint: `${smaller}${other}`,
-    zh: { message: `${id} 需要 ${gib(plan.totalBytes)} 内存（权重 ${gib(plan.weightsBytes)}，上下文 ${gib(plan.contextBytes)}），目前可用 ${gib(freeBytes)}。`, hint: fits.length > 0 ? `可以运行的模型：${fits.join("、")}。` : "目录中没有能装下的模型，请释放内存。" },
-    details: { ...plan, freeBytes, fits },
-  });
+  return new StarboxError(
+    "model_too_large",
+    `${id} needs ${gib(plan.totalBytes)} of memory (weights ${gib(plan.weightsBytes)}, context ${gib(plan.contextBytes)}); ${gib(freeBytes)} is free.`,
+    {
+      hint: `${smaller}${other}`,
+      zh: {
+        message: `${id} 需要 ${gib(plan.totalBytes)} 内存（权重 ${gib(plan.weightsBytes)}，上下文 ${gib(plan.contextBytes)}），目前可用 ${gib(freeBytes)}。`,
+        hint: fits.length > 0 ? `可以运行的模型：${fits.join("、")}。` : "目录中没有能装下的模型，请释放内存。",
+      },
+      details: { ...plan, freeBytes, fits },
+    },
+  );
 }

@@ -3,7 +3,13 @@ import { StarboxError, toErrorRecord } from "#base";
 import type { ModelInfo } from "#contracts";
 import type { PullProgress } from "./pull/pull.ts";
 
-type Running = { readonly controller: AbortController; readonly done: Promise<void>; progress: NonNullable<ModelInfo["progress"]>; markBytes: number; markAt: number };
+type Running = {
+  readonly controller: AbortController;
+  readonly done: Promise<void>;
+  progress: NonNullable<ModelInfo["progress"]>;
+  markBytes: number;
+  markAt: number;
+};
 
 export class Pulls {
   readonly #running = new Map<string, Running>();
@@ -29,21 +35,27 @@ export class Pulls {
     this.#failed.delete(id);
     const controller = new AbortController();
     const running: Running = {
-      controller, markBytes: 0, markAt: performance.now(),
+      controller,
+      markBytes: 0,
+      markAt: performance.now(),
       progress: { receivedBytes: 0, totalBytes: null, bytesPerSecond: 0, etaSeconds: null, source: "" },
       // Begins after this record stands in the map, so that no progress is lost.
-      done: Promise.resolve().then(() => work(controller.signal, (progress) => this.#note(id, progress))).then(
-        () => this.#end(id),
-        (error: unknown) => {
-          this.#end(id);
-          if (!StarboxError.is(error, "model_pull_cancelled") && !controller.signal.aborted) {
-            const { code, message, hint } = toErrorRecord(error);
-            this.#failed.set(id, { code, message, ...(hint === undefined ? {} : { hint }) });
-          }
-          this.#changed();
-          throw controller.signal.aborted && !StarboxError.is(error) ? new StarboxError("model_pull_cancelled", `Pulling ${id} was cancelled.`, { zh: { message: `已取消下载 ${id}。` } }) : error;
-        },
-      ),
+      done: Promise.resolve()
+        .then(() => work(controller.signal, (progress) => this.#note(id, progress)))
+        .then(
+          () => this.#end(id),
+          (error: unknown) => {
+            this.#end(id);
+            if (!StarboxError.is(error, "model_pull_cancelled") && !controller.signal.aborted) {
+              const { code, message, hint } = toErrorRecord(error);
+              this.#failed.set(id, { code, message, ...(hint === undefined ? {} : { hint }) });
+            }
+            this.#changed();
+            throw controller.signal.aborted && !StarboxError.is(error)
+              ? new StarboxError("model_pull_cancelled", `Pulling ${id} was cancelled.`, { zh: { message: `已取消下载 ${id}。` } })
+              : error;
+          },
+        ),
     };
     running.done.catch(() => {}); // whoever waits sees it; nobody need wait
     this.#running.set(id, running);

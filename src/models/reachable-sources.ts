@@ -5,7 +5,10 @@ import { pipIndexUrl, splitCredentials } from "./pull/pypi.ts";
 
 type Network = Pick<Settings, "offline" | "sources" | "hfEndpoint" | "modelscopeEndpoint" | "pipIndexUrl">;
 
-export async function findReachableSources(settings: Network, options: { readonly fetch?: typeof fetch; readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<ReadonlySet<SourceKind>> {
+export async function findReachableSources(
+  settings: Network,
+  options: { readonly fetch?: typeof fetch; readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+): Promise<ReadonlySet<SourceKind>> {
   const found = new Set<SourceKind>(["file"]);
   if (settings.offline) return found;
   const index = splitCredentials(pipIndexUrl(settings.pipIndexUrl));
@@ -20,7 +23,11 @@ export async function findReachableSources(settings: Network, options: { readonl
       if (settings.sources.length > 0 && !settings.sources.includes(kind)) return;
       const timeout = AbortSignal.timeout(options.timeoutMs ?? 8_000);
       try {
-        const response = await (options.fetch ?? fetch)(url, { method: "HEAD", headers, signal: options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]) });
+        const response = await (options.fetch ?? fetch)(url, {
+          method: "HEAD",
+          headers,
+          signal: options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]),
+        });
         if (response.ok) found.add(kind);
       } catch {
         // out of reach is an answer
