@@ -21,13 +21,14 @@ export type Connection = {
   close(): void;
 };
 
+export const busyTimeoutMs = 5000;
 const cacheKiB = 16 * 1024;
 
 export function openConnection(file: string, options: { readonly readOnly?: boolean } = {}): Connection {
   const readOnly = options.readOnly ?? false;
   let raw: DatabaseSync;
   try {
-    raw = new DatabaseSync(file, { readOnly, allowExtension: true, timeout: 5000, enableForeignKeyConstraints: true });
+    raw = new DatabaseSync(file, { readOnly, allowExtension: true, timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
     sqliteVec.load(raw);
     raw.enableLoadExtension(false);
     if (!readOnly) raw.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");

@@ -1,8 +1,9 @@
 /** @file Who owns a data folder: an OS lock held by SQLite for life, and beside it, as information only, who holds it. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StarboxError } from "#base";
+import { nameSqliteError } from "./connection.ts";
 
 /** What the holder says about itself. A pid file lies after pid reuse, so this never decides anything. */
 export type LockHolder = {
@@ -15,15 +16,20 @@ export type LockHolder = {
 
 export type DataLock = { update(about: { readonly port?: number; readonly host?: string }): void; release(): void };
 
+/** SQLITE_BUSY: somebody else holds the lock. */
+const busyCode = 5;
 const infoName = "lock.json";
 
 /** Throws `data_locked` naming the holder. The kernel frees the lock when the process dies, however it dies. */
 export function lockDataFolder(dataDir: string, command: string): DataLock {
-  const database = new DatabaseSync(path.join(dataDir, "lock.db"), { timeout: 0 });
+  let database: DatabaseSync | undefined;
   try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    database = new DatabaseSync(path.join(dataDir, "lock.db"), { timeout: 0 });
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
   } catch (cause) {
-    database.close();
+    database?.close();
+    if (((cause as { errcode?: number }).errcode ?? 0) % 256 !== busyCode) throw notWritable(dataDir, cause);
     const holder = readLockHolder(dataDir);
     const who =
       holder === null
@@ -39,6 +45,7 @@ export function lockDataFolder(dataDir: string, command: string): DataLock {
       cause,
     });
   }
+  const held = database;
   let holder: LockHolder = { pid: process.pid, port: null, host: null, command, since: new Date().toISOString() };
   const write = (): void => {
     const file = path.join(dataDir, infoName);
@@ -53,9 +60,19 @@ export function lockDataFolder(dataDir: string, command: string): DataLock {
     },
     release() {
       rmSync(path.join(dataDir, infoName), { force: true });
-      database.close();
+      held.close();
     },
   };
+}
+
+function notWritable(dataDir: string, cause: unknown): unknown {
+  const named = nameSqliteError(cause, dataDir);
+  if (StarboxError.is(named)) return named;
+  return new StarboxError("settings_invalid", `The data folder ${dataDir} cannot be used: ${(cause as Error).message}.`, {
+    hint: "Make it writable for this account, or choose another folder with --data.",
+    zh: { message: `数据文件夹 ${dataDir} 无法使用：${(cause as Error).message}。`, hint: "请确保当前账户可写，或用 --data 指定其他文件夹。" },
+    cause,
+  });
 }
 
 /** Who last said it holds the folder; null when nobody did. Stale after a crash: try the lock to be sure. */

@@ -1,11 +1,12 @@
 /** @file Opens a data folder: lock, database at this version's schema, repositories, blobs. The only way in. */
 import { mkdirSync } from "node:fs";
 import path from "node:path";
+import { StarboxError } from "#base";
 import { type Blobs, createBlobs } from "./blobs.ts";
 import { type AnswerRepository, type ChatRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
 import { type ChunkRepository, createChunkRepository, createVectorRepository, type VectorRepository } from "./chunks.ts";
-import { type Connection, openConnection } from "./connection.ts";
+import { busyTimeoutMs, type Connection, nameSqliteError, openConnection } from "./connection.ts";
 import {
   createDocumentRepository,
   createTextRepository,
@@ -79,17 +80,17 @@ function createSettingRepository(connection: Connection) {
  */
 export function openStorage(dataDir: string, options: { readonly readOnly?: boolean; readonly command?: string } = {}): Storage {
   const readOnly = options.readOnly ?? false;
-  if (!readOnly) for (const folder of ["", "blobs", "tmp", "models", "logs"]) mkdirSync(path.join(dataDir, folder), { recursive: true, mode: 0o700 });
   const lock = readOnly ? null : lockDataFolder(dataDir, options.command ?? "starbox");
   let connection: Connection | undefined;
   try {
+    if (!readOnly) for (const folder of ["blobs", "tmp", "models", "logs"]) mkdirSync(path.join(dataDir, folder), { recursive: true, mode: 0o700 });
     connection = openConnection(path.join(dataDir, "box.db"), { readOnly });
     if (!readOnly) migrate(connection);
     return createStorage(dataDir, connection, lock);
   } catch (error) {
     connection?.close();
     lock?.release();
-    throw error;
+    throw nameSqliteError(error, dataDir);
   }
 }
 
@@ -116,7 +117,18 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     transaction: (work) => connection.transaction(work),
     transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
     forgetDocuments: (documentIds) => forgetDocuments(connection, documentIds),
-    checkpoint: () => connection.get<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)")?.busy === 0,
+    checkpoint() {
+      // Asks without waiting: a reader in the way must not stop the box.
+      connection.raw.exec("PRAGMA busy_timeout = 0");
+      try {
+        return connection.get<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)")?.busy === 0;
+      } catch (error) {
+        if (StarboxError.is(error, "busy")) return false;
+        throw error;
+      } finally {
+        connection.raw.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+      }
+    },
     checkIntegrity() {
       const rows = connection.all<{ integrity_check: string }>("PRAGMA integrity_check(20)").map((row) => row.integrity_check);
       const broken = connection.all("PRAGMA foreign_key_check").length;

@@ -1,6 +1,6 @@
 /** @file The data folder: lock, migrations, rows, blobs, faults of the disk. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -37,11 +37,32 @@ test("a second owner is told who holds the folder, also one in another process",
   storage = openStorage(dataDir);
 });
 
+test("a folder that cannot be used is named as such, not as locked", () => {
+  writeFileSync(path.join(dataDir, "file"), "");
+  expect(codeOf(() => openStorage(path.join(dataDir, "file", "data")))).toBe("settings_invalid");
+  mkdirSync(path.join(dataDir, "taken", "lock.db"), { recursive: true });
+  expect(codeOf(() => openStorage(path.join(dataDir, "taken")))).toBe("settings_invalid");
+});
+
 test("a reader sees what the owner wrote, and cannot write", () => {
   storage.settings.write("a", "1");
   const reader = openStorage(dataDir, { readOnly: true });
   expect(reader.settings.read("a")).toBe("1");
   expect(codeOf(() => reader.settings.write("a", "2"))).toBeDefined();
+  reader.close();
+});
+
+test("a reader in the middle of something delays the emptying of the log, not the box", () => {
+  storage.settings.write("a", "1");
+  const reader = openStorage(dataDir, { readOnly: true });
+  reader.connection.raw.exec("BEGIN");
+  expect(reader.settings.read("a")).toBe("1");
+  storage.settings.write("a", "2");
+  const started = performance.now();
+  expect(storage.checkpoint()).toBe(false);
+  expect(performance.now() - started).toBeLessThan(1000);
+  reader.connection.raw.exec("COMMIT");
+  expect(storage.checkpoint()).toBe(true);
   reader.close();
 });
 
