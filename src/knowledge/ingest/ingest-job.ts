@@ -26,6 +26,7 @@ export function ingestJob(deps: JobDeps): JobHandler {
 async function run(deps: JobDeps, context: JobContext): Promise<void> {
   const { storage } = deps;
   await deps.gate.pass(context.signal);
+  revive(deps, context.payload.version as number);
   const target = findTarget(deps, context.payload.version as number);
   if (target === null) return;
   const { version, document, kb } = target;
@@ -45,6 +46,16 @@ async function run(deps: JobDeps, context: JobContext): Promise<void> {
   await writeChunks(deps, target, file, context);
   removeLostMembers(deps, document, members);
   deps.pace.wasRead(version.bytes);
+}
+
+/** A person had the failed job itself run again. */
+function revive({ storage }: IngestDeps, num: number): void {
+  const version = storage.versions.findByNum(num);
+  if (version?.state !== "failed" || version.document === null) return;
+  storage.transaction(() => {
+    storage.versions.update(num, { state: "building" });
+    storage.documents.update(version.document as number, { state: "waiting", error: null });
+  });
 }
 
 /** null: overtaken by a newer version, or removed. */

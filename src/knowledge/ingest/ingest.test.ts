@@ -190,6 +190,21 @@ test("a poisoned file is set aside with its reason, the rest goes on; too large 
   expect(cleanPath("./a//b\\c.md")).toBe("a/b/c.md");
 });
 
+test("the failed job itself can be run again", async () => {
+  const file = await add("a.md", "# 甲\n\n火凤凰涅槃。");
+  await settled();
+  const version = storage.documents.find(file.documentId)?.newestVersion as number;
+  // As after a fault of the box: set aside although nothing is wrong with the file.
+  storage.documents.update(storage.documents.find(file.documentId)?.num as number, { state: "failed", currentVersion: null });
+  storage.versions.update(version, { state: "failed" });
+  const job = jobs.list().find((entry) => entry.kind === "ingest");
+  storage.jobs.finish(job?.id ?? "", "failed", { code: "internal", message: "x" }, new Date().toISOString());
+  jobs.retry(job?.id ?? "");
+  await settled();
+  expect(documents()[0]).toMatchObject({ state: "words", error: null });
+  expect(find("凤凰")).toEqual(["a.md"]);
+});
+
 test("a bad new version leaves the old one searchable; retry reads it again", async () => {
   await add("a.txt", "最初的鲲鹏版本。");
   await settled();
