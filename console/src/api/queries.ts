@@ -1,6 +1,6 @@
 /** @file What screens read, each under one key. A screen that shows something moving asks again every second or two; a hidden tab does not ask. */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import type { DocumentInfo, KnowledgeBaseInfo, ModelInfo } from "#contracts";
+import type { ChatTurn, DocumentInfo, KnowledgeBaseInfo, ModelInfo } from "#contracts";
 import { client } from "./client.ts";
 
 const busyMs = 1500;
@@ -46,7 +46,15 @@ export const curatedQuery = (kbId: string) => queryOptions({ queryKey: ["curated
 export const gapsQuery = (kbId: string) => queryOptions({ queryKey: ["gaps", kbId], queryFn: () => client.knowledge.listGaps(kbId) });
 
 export const chatsQuery = () => queryOptions({ queryKey: ["chats"], queryFn: client.chats.list });
-export const turnsQuery = (chatId: string) => queryOptions({ queryKey: ["turns", chatId], queryFn: () => client.chats.readTurns(chatId), staleTime: 10_000 });
+/** An answer whose row is still empty: being written for another window, or before a reload of this one. */
+export const isTurnOpen = (turn: ChatTurn): boolean => turn.role === "assistant" && turn.content === "" && turn.error === null;
+export const turnsQuery = (chatId: string) =>
+  queryOptions({
+    queryKey: ["turns", chatId],
+    queryFn: () => client.chats.readTurns(chatId),
+    staleTime: 10_000,
+    refetchInterval: (query) => (query.state.data?.some(isTurnOpen) ? 2000 : false),
+  });
 
 const isModelBusy = (model: ModelInfo): boolean => model.state === "pulling";
 export const modelsQuery = () =>

@@ -85,6 +85,8 @@ export async function ask(chatId: string, input: AskInput): Promise<void> {
 /** The rows the box kept take the place of what was streamed; without them (box away) the streamed text stays, with its error. */
 async function settle(chatId: string): Promise<void> {
   const live = answers.get(chatId);
+  // A reading that began before the answer's end would bring the unfinished row, and a new one would join it.
+  await queryClient.cancelQueries({ queryKey: turnsQuery(chatId).queryKey });
   try {
     let turns = await queryClient.fetchQuery({ ...turnsQuery(chatId), staleTime: 0 });
     // After a stop the box needs a moment to notice and to mark what was written so far.

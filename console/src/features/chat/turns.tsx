@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ChatTurn, Citation } from "#contracts";
 import { client } from "../../api/client.ts";
-import { useAction } from "../../api/queries.ts";
+import { isTurnOpen, useAction } from "../../api/queries.ts";
 import { Badge, Button, CopyButton, IconButton, Notice } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
@@ -60,6 +60,7 @@ export function AnswerTurn({ turn, chatId, kbIds, last, onRetry }: AnswerProps) 
   const rate = useAction((rating: "up" | "down" | null) => client.chats.rateTurn(turn.id, rating), [["turns", chatId]]);
   const corrected = turn.correction !== null && !original;
   const vote = (rating: "up" | "down") => rate.mutate(turn.rating === rating ? null : rating);
+  if (isTurnOpen(turn)) return <article className="turn answer live" aria-label={t("chat.answer")} aria-busy="true"><Badge icon={BusyIcon} spin>{t("chat.answering")}</Badge></article>;
   if (correcting) return <div className="turn answer"><CorrectForm turn={turn} chatId={chatId} onClose={() => setCorrecting(false)} /></div>;
   return (
     <article className="turn answer" data-last={last || undefined} aria-label={t("chat.answer")}>
