@@ -1,9 +1,10 @@
 /** @file `starbox bench NAME`: gives each measurement the real box it measures. What is measured lies in `bench`; loaded when asked for. */
+import fs from "node:fs";
 import path from "node:path";
 import { type Settings, StarboxError } from "#base";
 import type { BenchOptions } from "#cli";
 import type { BenchRow } from "#contracts";
-import { boxProcesses, readMachine } from "./machine.ts";
+import { boxProcesses, processorSeconds, readMachine } from "./machine.ts";
 import type { Box } from "./open-box.ts";
 import { readCommit } from "./system-service.ts";
 
@@ -13,7 +14,10 @@ type Bench = (options: BenchOptions) => AsyncGenerator<Measured>;
 const dataOf = (settings: Settings): string =>
   settings.benchData === "" ? path.join(import.meta.dirname, "../../../shared/data") : path.resolve(settings.benchData);
 
-/** A box of its own below the data folder: what is read and embedded once is kept for the next run. */
+const newFolder = (name: string): string => `${temporary}${name}-${process.pid}`;
+const temporary = "once-";
+
+/** A box of its own below the data folder: what is read and embedded once is kept for the next run, unless the folder is a new one. */
 async function* onBox(
   options: BenchOptions,
   name: string,
@@ -37,6 +41,7 @@ async function* onBox(
     yield* measure(box);
   } finally {
     await box.close();
+    if (name.startsWith(temporary)) fs.rmSync(box.storage.dataDir, { recursive: true, force: true });
   }
 }
 
@@ -64,6 +69,17 @@ const benches: Readonly<Record<string, Bench>> = {
         note: (text) => options.note(text, text),
       }),
     );
+  },
+  async *ingest(options) {
+    const { measureEmbedding, measureIngest } = await import("#bench");
+    const common = { data: dataOf(options.settings), signal: options.signal, note: (text: string) => options.note(text, text) };
+    const samplesFolder = path.join(import.meta.dirname, "../../samples");
+    // Words alone first: vectors in the background would take the processor from what is measured.
+    const wordsOnly = { ...options, settings: { ...options.settings, model: "none", embedder: "none" } };
+    yield* onBox(wordsOnly, newFolder("ingest"), [], ({ services }) =>
+      measureIngest({ ...common, services, samplesFolder, processorSeconds, long: options.long }),
+    );
+    yield* onBox(options, newFolder("embed"), ["embedding"], ({ services }) => measureEmbedding({ ...common, services }));
   },
   async *idle(options) {
     const { measureIdle } = await import("#bench");

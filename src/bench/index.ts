@@ -1,4 +1,5 @@
 /** @file The door of `bench`: measurements of a real box that anybody can repeat. */
 export { measureAnswer } from "./answer.ts";
 export { measureIdle } from "./idle.ts";
+export { measureEmbedding, measureIngest } from "./ingest.ts";
 export { measureRetrieve } from "./retrieve.ts";
