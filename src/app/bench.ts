@@ -81,6 +81,22 @@ const benches: Readonly<Record<string, Bench>> = {
     );
     yield* onBox(options, newFolder("embed"), ["embedding"], ({ services }) => measureEmbedding({ ...common, services }));
   },
+  async *load(options) {
+    const { measureLoad, spawnBox } = await import("#bench");
+    const { model, embedder, modelFolder } = options.settings;
+    const box = await spawnBox({
+      mainPath: path.join(import.meta.dirname, "main.ts"),
+      env: { STARBOX_MODEL: model, STARBOX_EMBEDDER: embedder, STARBOX_MODEL_FOLDER: modelFolder },
+      modelsFrom: path.join(options.settings.data, "models"),
+      signal: options.signal,
+    });
+    try {
+      const note = (text: string): void => options.note(text, text);
+      yield* measureLoad({ box, data: dataOf(options.settings), long: options.long, signal: options.signal, note });
+    } finally {
+      await box.stop();
+    }
+  },
   async *idle(options) {
     const { measureIdle } = await import("#bench");
     const mainPath = path.join(import.meta.dirname, "main.ts");

@@ -2,4 +2,6 @@
 export { measureAnswer } from "./answer.ts";
 export { measureIdle } from "./idle.ts";
 export { measureEmbedding, measureIngest } from "./ingest.ts";
+export { measureLoad } from "./load.ts";
 export { measureRetrieve } from "./retrieve.ts";
+export { spawnBox } from "./spawned-box.ts";

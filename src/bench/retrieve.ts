@@ -28,18 +28,32 @@ export async function* measureRetrieve(bench: RetrieveBench): AsyncGenerator<Mea
   yield* askAll(bench, laws.kbId, "lawqa", laws.questions, [10]);
 }
 
-async function* askAll(bench: RetrieveBench, kbId: string, name: string, questions: readonly Asked[], depths: readonly number[]): AsyncGenerator<Measured> {
+async function* askAll(
+  bench: RetrieveBench,
+  kbId: string,
+  name: string,
+  questions: readonly Asked[],
+  depths: readonly number[],
+): AsyncGenerator<Measured> {
   const ranks: number[] = [];
   const ms: number[] = [];
   for (const { question, isHit } of questions) {
     bench.signal.throwIfAborted();
     const result = await bench.services.knowledge.search(operator, kbId, { query: question, limit: 10, signal: bench.signal });
-    if (result.mode !== "hybrid") throw new StarboxError("embedder_not_ready", `Searching by meaning is off: ${result.note ?? "no vectors"}.`, { hint: "Pull an embedder: starbox models pull multilingual-e5-small." });
+    if (result.mode !== "hybrid")
+      throw new StarboxError("embedder_not_ready", `Searching by meaning is off: ${result.note ?? "no vectors"}.`, {
+        hint: "Pull an embedder: starbox models pull multilingual-e5-small.",
+      });
     const rank = result.hits.findIndex(isHit);
     ranks.push(rank < 0 ? Number.POSITIVE_INFINITY : rank + 1);
     ms.push(result.ms.lexical + result.ms.dense + result.ms.fuse);
   }
-  for (const depth of depths) yield { case: `${name} ${name === "lawqa" ? "hit" : "recall"}@${depth} of ${ranks.length}`, unit: "share", starbox: same(ranks.filter((rank) => rank <= depth).length / ranks.length) };
+  for (const depth of depths)
+    yield {
+      case: `${name} ${name === "lawqa" ? "hit" : "recall"}@${depth} of ${ranks.length}`,
+      unit: "share",
+      starbox: same(ranks.filter((rank) => rank <= depth).length / ranks.length),
+    };
   yield latency(`${name} without the embedder`, ms);
 }
 
@@ -57,14 +71,29 @@ export function same(value: number): Spread {
 
 const round = (value: number): number => Math.round(value * 10_000) / 10_000;
 
-type Drcd = { readonly data: readonly { readonly title: string; readonly paragraphs: readonly { readonly id: string; readonly context: string; readonly qas: readonly { readonly id: string; readonly question: string }[] }[] }[] };
+type Drcd = {
+  readonly data: readonly {
+    readonly title: string;
+    readonly paragraphs: readonly {
+      readonly id: string;
+      readonly context: string;
+      readonly qas: readonly { readonly id: string; readonly question: string }[];
+    }[];
+  }[];
+};
 
 /** Each paragraph a document; a question's own paragraph is the right one. */
 async function prepareDrcd(bench: RetrieveBench): Promise<{ readonly kbId: string; readonly questions: readonly Asked[] }> {
   const paragraphs = readJson<Drcd>(bench.data, "drcd/DRCD_dev.json").data.flatMap((article) => article.paragraphs);
   const files = paragraphs.map((paragraph) => ({ path: `${paragraph.id}.txt`, content: { bytes: new TextEncoder().encode(paragraph.context) } }));
   const kbId = await fill(bench, "bench-drcd", files);
-  const questions = paragraphs.flatMap((paragraph) => paragraph.qas.map((qa) => ({ id: qa.id, question: qa.question, isHit: (hit: { readonly document: string }) => hit.document === `${paragraph.id}.txt` })));
+  const questions = paragraphs.flatMap((paragraph) =>
+    paragraph.qas.map((qa) => ({
+      id: qa.id,
+      question: qa.question,
+      isHit: (hit: { readonly document: string }) => hit.document === `${paragraph.id}.txt`,
+    })),
+  );
   const step = bench.long ? 1 : Math.max(1, Math.floor(questions.length / shortQuestions));
   return { kbId, questions: questions.filter((_, i) => i % step === 0) };
 }
@@ -74,12 +103,26 @@ type LawQuestion = { readonly id: string; readonly question: string; readonly go
 /** A hit: a passage of the right file that holds the beginning of a right article. */
 async function prepareLaws(bench: RetrieveBench): Promise<{ readonly kbId: string; readonly questions: readonly Asked[] }> {
   const root = path.join(bench.data, "laws");
-  const names = fs.readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md")).sort();
-  const kbId = await fill(bench, "bench-laws", names.map((name) => ({ path: name.split(path.sep).join("/"), content: { filePath: path.join(root, name) } })));
-  const rows = fs.readFileSync(path.join(bench.data, "lawqa/dev.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as LawQuestion);
+  const names = fs
+    .readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .sort();
+  const kbId = await fill(
+    bench,
+    "bench-laws",
+    names.map((name) => ({ path: name.split(path.sep).join("/"), content: { filePath: path.join(root, name) } })),
+  );
+  const rows = fs
+    .readFileSync(path.join(bench.data, "lawqa/dev.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as LawQuestion);
   const bare = (text: string): string => text.replace(/\s+/gu, "");
   const questions = rows.map(({ id, question, gold }) => ({
-    id, question, isHit: (hit: { readonly document: string; readonly text: string }) => gold.some((right) => right.file === hit.document && bare(hit.text).includes(bare(right.text).slice(0, 30))),
+    id,
+    question,
+    isHit: (hit: { readonly document: string; readonly text: string }) =>
+      gold.some((right) => right.file === hit.document && bare(hit.text).includes(bare(right.text).slice(0, 30))),
   }));
   return { kbId, questions };
 }
@@ -87,7 +130,11 @@ async function prepareLaws(bench: RetrieveBench): Promise<{ readonly kbId: strin
 type FileToAdd = { readonly path: string; readonly content: { readonly filePath: string } | { readonly bytes: Uint8Array } };
 
 /** Adds what is not there yet and waits for words and vectors. */
-export async function fill({ services: { knowledge }, signal, note }: Pick<RetrieveBench, "services" | "signal" | "note">, name: string, files: readonly FileToAdd[]): Promise<string> {
+export async function fill(
+  { services: { knowledge }, signal, note }: Pick<RetrieveBench, "services" | "signal" | "note">,
+  name: string,
+  files: readonly FileToAdd[],
+): Promise<string> {
   const bases = await knowledge.listBases(operator);
   const kb = bases.find((base) => base.name === name) ?? (await knowledge.createBase(operator, { name }));
   for (const file of files) {
@@ -108,7 +155,10 @@ export async function fill({ services: { knowledge }, signal, note }: Pick<Retri
 function readJson<T>(data: string, name: string): T {
   const file = path.join(data, name);
   if (!fs.existsSync(file)) {
-    throw new StarboxError("not_found", `The measurement needs ${file}.`, { hint: "STARBOX_DEV_DATA names the folder with drcd/, laws/ and lawqa/.", zh: { message: `测量需要 ${file}。`, hint: "STARBOX_DEV_DATA 指定包含 drcd/、laws/ 和 lawqa/ 的文件夹。" } });
+    throw new StarboxError("not_found", `The measurement needs ${file}.`, {
+      hint: "STARBOX_DEV_DATA names the folder with drcd/, laws/ and lawqa/.",
+      zh: { message: `测量需要 ${file}。`, hint: "STARBOX_DEV_DATA 指定包含 drcd/、laws/ 和 lawqa/ 的文件夹。" },
+    });
   }
   return JSON.parse(fs.readFileSync(file, "utf8")) as T;
 }

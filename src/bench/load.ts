@@ -1,0 +1,136 @@
+/** @file What people who chat notice while documents are read in: time to the first token, on a quiet box and under load, through HTTP like any client. */
+import type { KnowledgeBaseInfo } from "#contracts";
+import { markdownFiles } from "./ingest.ts";
+import { latency, type Measured, same } from "./retrieve.ts";
+import type { SpawnedBox } from "./spawned-box.ts";
+
+export type LoadBench = {
+  readonly box: SpawnedBox;
+  /** Folder with laws/. */
+  readonly data: string;
+  readonly long: boolean;
+  readonly signal: AbortSignal;
+  readonly note: (text: string) => void;
+};
+
+const counts = { short: { documents: 150, samples: 20 }, long: { documents: 1000, samples: 60 } };
+/** Between one answer and the next question. */
+const thinkMs = 300;
+/** So many people ask questions one after the other; not one after the documents were read. */
+const questions = [
+  "试用期最长多久",
+  "年休假有几天",
+  "工伤怎么认定",
+  "加班工资怎么算",
+  "网购七天能退货吗",
+  "醉酒驾驶怎么处罚",
+  "公积金什么时候能提取",
+  "个人信息被泄露怎么办",
+];
+
+export async function* measureLoad(bench: LoadBench): AsyncGenerator<Measured> {
+  const { box, note } = bench;
+  const { documents, samples } = bench.long ? counts.long : counts.short;
+  const name = ((await (await box.call("POST", "/api/samples", {})).json()) as KnowledgeBaseInfo).name;
+  await settled(bench, name);
+  await sample(bench, name, 2); // what is loaded once is not part of it
+  note("quiet box");
+  const quiet = await sample(bench, name, samples);
+  note(`${documents} documents are being read in`);
+  await box.call("POST", "/api/bases", { name: "load" });
+  const files = markdownFiles({ data: bench.data, long: true }, 0, 1000).slice(0, documents);
+  const state = { uploaded: false };
+  const upload = (async () => {
+    for (const file of files) await box.call("PUT", `/api/bases/load/files?path=${encodeURIComponent(file.path)}`, file.bytes);
+    state.uploaded = true;
+  })();
+  // Until something is in the queue.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const loaded = await sample(bench, name, samples, async () => {
+    const { pending, embedded, chunks } = await readBase(box, "load");
+    return !state.uploaded || pending > 0 || embedded < chunks;
+  });
+  const after = await readBase(box, "load");
+  await upload;
+  for (const kind of ["model", "base"] as const) {
+    const what = kind === "model" ? "chat with the model" : "question to a base";
+    yield latency(`${what}, time to first token, quiet box`, quiet[kind]);
+    yield latency(`${what}, time to first token, ${documents} documents being read in`, loaded[kind]);
+    yield { case: `${what}: p95 under load / quiet`, unit: "ratio", starbox: same(p95(loaded[kind]) / p95(quiet[kind])) };
+  }
+  yield latency("GET /healthz, quiet box", quiet.health);
+  yield latency(`GET /healthz, ${documents} documents being read in`, loaded.health);
+  yield { case: "documents read, at the last question", unit: "documents", starbox: same(after.documents - after.pending) };
+}
+
+type Samples = { readonly model: number[]; readonly base: number[]; readonly health: number[] };
+
+/** Asks by turns the model alone and a base; /healthz tells of stalls in the box itself. */
+async function sample(bench: LoadBench, name: string, most: number, goesOn: () => Promise<boolean> = async () => true): Promise<Samples> {
+  const samples: Samples = { model: [], base: [], health: [] };
+  for (let i = 0; i < most && (await goesOn()); i++) {
+    const question = `${questions[i % questions.length]}（第${i}位提问者）？`;
+    samples.model.push(await firstToken(bench, { question }));
+    await pause(thinkMs);
+    samples.base.push(await firstToken(bench, { question, name }));
+    for (let beat = 0; beat < 3; beat++) {
+      const started = performance.now();
+      await bench.box.call("GET", "/healthz");
+      samples.health.push(performance.now() - started);
+      await pause(thinkMs / 3);
+    }
+  }
+  return samples;
+}
+
+/** Milliseconds from the request until the first piece of text; the rest is read, as a person would. */
+async function firstToken({ box }: LoadBench, ask: { readonly question: string; readonly name?: string }): Promise<number> {
+  const started = performance.now();
+  const model = ask.name === undefined ? await defaultModel(box) : `kb:${ask.name}`;
+  const response = await box.call("POST", "/v1/chat/completions", {
+    model,
+    stream: true,
+    max_tokens: 12,
+    messages: [{ role: "user", content: ask.question }],
+  });
+  let first: number | null = null;
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body ?? []) {
+    text += decoder.decode(bytes, { stream: true });
+    if (first === null && /"content":\s*"[^"]/.test(text)) first = performance.now() - started;
+  }
+  return first ?? performance.now() - started;
+}
+
+const models = new WeakMap<SpawnedBox, string>();
+async function defaultModel(box: SpawnedBox): Promise<string> {
+  const known = models.get(box);
+  if (known !== undefined) return known;
+  const { items } = (await (await box.call("GET", "/api/models")).json()) as {
+    readonly items: readonly { readonly id: string; readonly kind: string; readonly isDefault: boolean }[];
+  };
+  const id = items.find((model) => model.kind === "language" && model.isDefault)?.id ?? "";
+  models.set(box, id);
+  return id;
+}
+
+async function readBase(box: SpawnedBox, name: string): Promise<KnowledgeBaseInfo> {
+  return (await (await box.call("GET", `/api/bases/${encodeURIComponent(name)}`)).json()) as KnowledgeBaseInfo;
+}
+
+async function settled({ box, signal }: LoadBench, name: string): Promise<void> {
+  for (;;) {
+    const { pending, embedded, chunks } = await readBase(box, name);
+    if (pending === 0 && embedded === chunks) return;
+    signal.throwIfAborted();
+    await pause(500);
+  }
+}
+
+function p95(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.95))] ?? 0;
+}
+
+const pause = async (ms: number): Promise<void> => await new Promise((resolve) => setTimeout(resolve, ms));
