@@ -75,11 +75,15 @@ export function AnswerTurn({ turn, chatId, kbIds, last, onRetry }: AnswerProps) 
       )}
       <Sources citations={turn.citations} />
       <div className="turn-tools">
-        <CopyButton text={corrected ? (turn.correction ?? "") : turn.content} label={t("chat.copyAnswer")} />
         <IconButton label={t("chat.retry")} icon={RetryIcon} onClick={onRetry} />
-        <IconButton label={t("chat.rateUp")} icon={UpVoteIcon} aria-pressed={turn.rating === "up"} onClick={() => vote("up")} />
-        <IconButton label={t("chat.rateDown")} icon={DownVoteIcon} aria-pressed={turn.rating === "down"} onClick={() => vote("down")} />
-        <Button small look="quiet" icon={EditIcon} onClick={() => setCorrecting(true)}>{t("chat.correct")}</Button>
+        {turn.content === "" && turn.correction === null ? null : (
+          <>
+            <CopyButton text={corrected ? (turn.correction ?? "") : turn.content} label={t("chat.copyAnswer")} />
+            <IconButton label={t("chat.rateUp")} icon={UpVoteIcon} aria-pressed={turn.rating === "up"} onClick={() => vote("up")} />
+            <IconButton label={t("chat.rateDown")} icon={DownVoteIcon} aria-pressed={turn.rating === "down"} onClick={() => vote("down")} />
+            <Button small look="quiet" icon={EditIcon} onClick={() => setCorrecting(true)}>{t("chat.correct")}</Button>
+          </>
+        )}
         {turn.model === null ? null : <span className="muted tiny end clip">{turn.model}</span>}
       </div>
     </article>
