@@ -29,7 +29,7 @@ export function candidateSpans(sentence: string): {
   const spans: (Span & { from: number; to: number })[] = [];
   for (let i = 0; i < words.length; i++) {
     const first = words[i] as Word;
-    if (edgeBad.test(first.word) || closes.includes(first.word)) continue;
+    if (edgeBad.test(first.word) || closes.includes(first.word) || cutsNumber(sentence, first.start)) continue;
     for (let j = i; j < words.length; j++) {
       const last = words[j] as Word;
       if (breaks.test(last.word) && !/\d$/.test(words[j - 1]?.word ?? "")) break;
@@ -37,12 +37,17 @@ export function candidateSpans(sentence: string): {
       const isClauseStart = i === 0 || breaks.test(words[i - 1]?.word ?? "");
       if (j - i >= maxWords && !(isClauseStart && isClauseEnd) && !isClauseEnd) continue;
       if (j - i >= 2 * maxWords && !isClauseStart) continue;
-      if (edgeBad.test(last.word) || opens.includes(last.word)) continue;
+      if (edgeBad.test(last.word) || opens.includes(last.word) || cutsNumber(sentence, last.end)) continue;
       if (!balanced(sentence.slice(first.start, last.end))) continue;
       spans.push({ start: first.start, end: last.end, from: i, to: j });
     }
   }
   return { words, spans };
+}
+
+/** "2,525" and "3.14" are one number. */
+function cutsNumber(text: string, at: number): boolean {
+  return /\d[,.]?$/.test(text.slice(Math.max(0, at - 2), at)) && /^[,.]?\d/.test(text.slice(at, at + 2));
 }
 
 function balanced(text: string): boolean {
@@ -85,7 +90,40 @@ const tagClasses: readonly RegExp[] = [
 const before = /(?:是|为|在|于|由|被|叫|称|名|到|从|以|了|把|向|对|即|有|与|和|至|自|给|因|的|成|作)$/;
 const betterAfter = /^(?:的|所|在|是|,|，|。|、|等|于|和|与|则|就|也|为|来|而|;|；|时|后|之|人|上|中|开始)/;
 
-export const featureCount = askKinds.length + 12 + looks.length + 2 * tagClasses.length + 47;
+export const featureCount = askKinds.length + 12 + looks.length + 2 * tagClasses.length + 47 + 16;
+
+const isDate = /^(?:公元|西元|民国)?前?[\d〇零一二三四五六七八九十]{1,4}(?:年|世纪|月|日)|年代|时期$|朝$|初期$|末期?$/;
+const isNumber = /[\d〇零一二三四五六七八九十百千万亿]/;
+const isName = /^n(?:r|rt|rfg)|^nz/;
+
+/** Does the piece look like what is asked for? Said outright, since few examples teach it. */
+function agreements(question: Question, text: string, firstTag: string, lastTag: string, post: string): boolean[] {
+  const { kind, head } = question;
+  const date = isDate.test(text);
+  const counts = isNumber.test(text) && !date;
+  const person = isName.test(firstTag) || isName.test(lastTag) || text.includes("·");
+  const place = /^ns/.test(lastTag) || /^ns/.test(firstTag) || looks[6]?.test(text) === true;
+  const yearAsked = /年$|几年/.test(question.text.slice(question.holeStart, question.holeEnd));
+  const unit = kind === "number" ? head || (/[^\d]{1,3}$/.exec(question.text.slice(0, question.holeStart))?.[0] ?? "") : "";
+  return [
+    kind === "time" && date,
+    kind === "time" && !date,
+    kind === "time" && yearAsked && /\d年/.test(text),
+    kind === "number" && counts,
+    kind === "number" && !counts,
+    kind === "number" && date,
+    kind === "number" && unit !== "" && (text.endsWith(unit) || post.startsWith(unit)),
+    kind === "person" && person,
+    kind === "person" && !person,
+    kind === "person" && (date || counts),
+    kind === "place" && place,
+    kind === "place" && !place,
+    kind === "thing" && (date || counts),
+    kind === "thing" && head !== "" && text.length > head.length && text.endsWith(head.slice(-1)),
+    (kind === "reason" || kind === "manner") && /^v|^p|^d/.test(firstTag),
+    (kind === "reason" || kind === "manner") && text.length < 4,
+  ];
+}
 
 /** Question units found in the sentence: where, how heavy and on which side of the gap they stand in the question. */
 type Found = { readonly at: number; readonly length: number; readonly weight: number; readonly side: 0 | 1; readonly gap: number };
@@ -173,6 +211,7 @@ export function spanFeatures(
     put(sentence.coverage);
     put(sentence.score);
     put(text.length / (clause === undefined ? text.length : clause.end - clause.start));
+    for (const fits of agreements(question, text, first.tag, last.tag, post)) put(fits);
     if (k !== featureCount) throw new RangeError(`span features: ${featureCount} planned, ${k} made`);
     return row;
   });
