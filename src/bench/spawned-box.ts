@@ -65,7 +65,11 @@ export async function spawnBox({ mainPath, env, modelsFrom, signal }: SpawnOptio
           ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : (body as string | Uint8Array<ArrayBuffer>) }),
           signal,
         });
-        if (!response.ok) throw new StarboxError("internal", `${method} ${route}: ${response.status} ${(await response.text()).slice(0, 500)}`);
+        if (!response.ok)
+          throw new StarboxError(
+            "internal",
+            `${method} ${route}: ${response.status} ${(await response.text()).slice(0, 500)}\n${lastWarnings(dataDir)}`,
+          );
         return response;
       },
       stop,
@@ -73,5 +77,21 @@ export async function spawnBox({ mainPath, env, modelsFrom, signal }: SpawnOptio
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** What the box itself wrote about its trouble. */
+function lastWarnings(dataDir: string): string {
+  try {
+    const lines = fs
+      .readFileSync(path.join(dataDir, "logs", "box.log"), "utf8")
+      .trim()
+      .split("\n");
+    return lines
+      .filter((line) => /"level":(40|50|60|"(warn|error|fatal)")/.test(line))
+      .slice(-5)
+      .join("\n");
+  } catch {
+    return "";
   }
 }
