@@ -6,7 +6,7 @@ import type { Span } from "./spans.ts";
 /** How much the model's reading counts beside the network's, for a full match. Measured: docs/lab.md. */
 const voteWeight = 5;
 /** Below this belief the whole clause is shown; a vote sharpens belief, so more is asked of it then. */
-const sureEnough = { alone: 0.6, voted: 0.75 };
+const sureEnough = { alone: 0.55, voted: 0.75 };
 const longestClause = 60;
 const clauseBreak = /[,，;；:：。!！?？]/;
 
