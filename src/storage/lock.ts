@@ -1,5 +1,5 @@
 /** @file Who owns a data folder: an OS lock held by SQLite for life, and beside it, as information only, who holds it. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StarboxError } from "#base";
@@ -20,11 +20,23 @@ export type DataLock = { update(about: { readonly port?: number; readonly host?:
 const busyCode = 5;
 const infoName = "lock.json";
 
+/** `mkdir -p` by hand: Node's own never returns where a folder can be read but nothing can be made in it (/proc). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !statSync(folder).isDirectory()) throw error;
+  }
+}
+
 /** Throws `data_locked` naming the holder. The kernel frees the lock when the process dies, however it dies. */
 export function lockDataFolder(dataDir: string, command: string): DataLock {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir);
     database = new DatabaseSync(path.join(dataDir, "lock.db"), { timeout: 0 });
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
   } catch (cause) {

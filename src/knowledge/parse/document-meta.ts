@@ -44,11 +44,14 @@ export function completeMeta(parsed: ParsedDocument, path: string): DocumentMeta
   const first = parsed.blocks[0];
   const firstText = first === undefined ? "" : parsed.text.slice(first.start, first.end);
   const looksLikeTitle = first !== undefined && first.end - first.start <= 60 && !/[。；;，,：:|]/.test(firstText) && /[\p{L}]/u.test(firstText);
-  const headingFirst = first?.kind === "heading" && (first.level ?? 1) === 1 && looksLikeTitle && !/^第.{1,5}[编章节]/.test(firstText);
+  // "第一章 总则" opens a text, and names it never.
+  const isPart = /^第.{1,5}(?:编|章|节|条|部分|篇)/.test(firstText);
+  const headingFirst = first?.kind === "heading" && (first.level ?? 1) === 1 && looksLikeTitle && !isPart;
   const named = titleFromName(path);
   // Plain text and PDF without a larger title: the first line, when it says what the file name says.
   const spoken =
     looksLikeTitle &&
+    !isPart &&
     first?.page !== undefined &&
     (firstText.replace(/\s/g, "").includes(named.replace(/\s/g, "")) || /[法例定则令议知案程]$/.test(firstText))
       ? firstText

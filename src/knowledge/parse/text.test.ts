@@ -122,3 +122,8 @@ test("mail: head, words, attachments as children with safe names", async () => {
   expect(parsed.children.map((child) => [child.path, new TextDecoder().decode(child.bytes)])).toEqual([["安排.txt", "值班安排"]]);
   expect(parsed.meta.date).toBe("2026-09-28");
 });
+
+test("a text that opens with a chapter is called by its file's name", async () => {
+  const text = "第一章 总则\n第一条 出差住宿标准为每晚五百元。\n";
+  for (const name of ["差旅办法.md", "差旅办法.txt"]) expect((await parseDocument(Buffer.from(text), name)).meta.title).toBe("差旅办法");
+});
