@@ -92,7 +92,8 @@ test("everything by keyboard: skip link first, visible focus, palette, menu with
   await page.keyboard.press("Enter");
   await page.waitForURL("**/box/models");
   await page.goto(`${session.box.url}/chat`);
-  await page.locator(".composer .chip").first().focus();
+  // The only base there is counts as chosen; its name on the chip says that the bases are known.
+  await page.locator(".composer .chip.on").focus();
   await page.keyboard.press("Enter");
   await page.locator(".menu [role=checkbox]").first().waitFor();
   expect(await page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("checkbox");

@@ -16,7 +16,7 @@ export function JobsTab() {
   const open = list.filter((job) => job.state === "running" || job.state === "queued");
   const ended = list.filter((job) => job.state !== "running" && job.state !== "queued");
   return (
-    <div className="page-body">
+    <div className="page-body" tabIndex={0} role="region" aria-label={t("box.jobs")}>
       {jobs.isPending ? <Skeletons label={t("common.loading")} /> : null}
       {jobs.isError ? <ErrorCard error={jobs.error} onRetry={() => void jobs.refetch()} /> : null}
       {jobs.isSuccess && list.length === 0 ? <Empty icon={HealthIcon} title={t("jobs.emptyTitle")}>{t("jobs.emptyHint")}</Empty> : null}
