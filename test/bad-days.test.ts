@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { StarboxError } from "#base";
 import type { Storage } from "#storage";
 import { assemble, type ChildTask, kbId, markOf, textOf } from "./bad-days-child.ts";
+import { expectSound } from "./sound-storage.ts";
 
 const long = process.env["STARBOX_TEST_LONG"] === "1";
 const kills = Number(process.env["STARBOX_TEST_KILLS"] ?? (long ? 50 : 5));
@@ -19,34 +20,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(dataDir, { recursive: true, force: true });
 });
-
-/** Nothing doubled, nothing half: every chunk in the word index exactly once, every count as told, every blob named by a row. */
-function expectSound(storage: Storage): void {
-  expect(storage.checkIntegrity()).toBe("ok");
-  storage.connection.raw.exec("INSERT INTO chunk_words (chunk_words) VALUES ('integrity-check')");
-  const one = (sql: string): number => storage.connection.get<{ n: number }>(sql)?.n ?? -1;
-  expect(one("SELECT count(*) AS n FROM (SELECT 1 FROM chunks GROUP BY version, ordinal HAVING count(*) > 1)"), "chunks twice").toBe(0);
-  expect(one("SELECT count(*) AS n FROM chunks WHERE id NOT IN (SELECT chunk FROM chunk_terms)"), "chunks without words").toBe(0);
-  expect(one("SELECT count(*) AS n FROM chunk_terms WHERE chunk NOT IN (SELECT id FROM chunks)"), "words without chunk").toBe(0);
-  expect(one("SELECT count(*) AS n FROM chunk_vectors WHERE chunk NOT IN (SELECT id FROM chunks)"), "vectors without chunk").toBe(0);
-  expect(one("SELECT count(*) AS n FROM versions v WHERE v.chunks <> (SELECT count(*) FROM chunks WHERE version = v.num)"), "counts of chunks").toBe(
-    0,
-  );
-  expect(
-    one("SELECT count(*) AS n FROM versions v WHERE v.embedded <> (SELECT count(*) FROM chunks WHERE version = v.num AND embedded = 1)"),
-    "counts of vectors",
-  ).toBe(0);
-  const used = new Set(storage.connection.all<{ sha256: string }>("SELECT sha256 FROM versions").map((row) => row.sha256));
-  const blobs = readdirSync(path.join(dataDir, "blobs")).flatMap((folder) => readdirSync(path.join(dataDir, "blobs", folder)));
-  expect(
-    blobs.filter((sha256) => !used.has(sha256)),
-    "blobs without row",
-  ).toEqual([]);
-  expect(
-    [...used].filter((sha256) => !blobs.includes(sha256)),
-    "rows without blob",
-  ).toEqual([]);
-}
 
 const find = (storage: Storage, word: string): string[] =>
   storage.connection

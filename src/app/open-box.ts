@@ -2,7 +2,7 @@
 import path from "node:path";
 import { createAssistants } from "#assistants";
 import { createLogger, type ErrorRecord, type Logger, newId, type Settings } from "#base";
-import type { Services } from "#contracts";
+import type { Retriever, Services } from "#contracts";
 import { createJobRunner } from "#jobs";
 import {
   createAnswerer,
@@ -15,6 +15,7 @@ import {
 } from "#knowledge";
 import { createModels } from "#models";
 import { checkDatabase, openStorage, type Storage } from "#storage";
+import { createAttention } from "./attention.ts";
 import { readMachine } from "./machine.ts";
 import { prepareModels } from "./prepare-models.ts";
 import { createSystemService, readVersion } from "./system-service.ts";
@@ -58,6 +59,8 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     embedderOf: (kbId) => storage.kbs.find(kbId)?.embedder ?? defaultEmbedder(),
     logger,
   });
+  const attention = createAttention(now);
+  const askedRetriever: Retriever = { retrieve: async (request) => await attention.during(async () => await retriever.retrieve(request)) };
   const ingest = createIngest({
     storage,
     jobs,
@@ -65,12 +68,12 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     embedders,
     maxFileBytes: settings.maxFileMb * 2 ** 20,
     readers: Math.max(1, Math.min(4, machine.cores)),
-    isBusy: () => models.engines().some((engine) => engine.running + engine.waiting > 0),
+    isBusy: () => attention.isWanted(models.engines().some((engine) => engine.running + engine.waiting > 0)),
     now,
     logger,
   });
-  const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever, reader, samplesFolder, now });
-  const answerer = createAnswerer({ retriever, readCurated: (kbId) => storage.curated.list(kbId) });
+  const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever: askedRetriever, reader, samplesFolder, now });
+  const answerer = createAnswerer({ retriever: askedRetriever, readCurated: (kbId) => storage.curated.list(kbId) });
   const { answers, chats } = createAssistants({ storage, answerer, models, likeness: questionLikeness, newId, now });
   // An embedder that arrives, however it came, sets waiting vectors going.
   let embedderReady = false;

@@ -33,7 +33,7 @@ type Engine = {
 /** Beside the model's own file, so that it is found again and goes with it. */
 export const fastCopyPath = (filePath: string): string => filePath.replace(/\.gguf$/, "") + ".fast.gguf";
 
-const bulkNice = 15;
+const bulkNice = 19;
 const bulkIdleSeconds = 60;
 /** One thread each: processes that never wait for each other use the cores better than threads that do in every layer. */
 const mostBulk = 4;

@@ -6,13 +6,13 @@ import type { ChunkRow, KbRow } from "#storage";
 import type { IngestDeps, JobDeps } from "./deps.ts";
 import { passageText } from "./passage.ts";
 
-/** Small: a person's question waits for at most one batch. */
-const batchSize = 8;
+/** Enough for every process for passages to have its share; small, since each batch is a commit and a step of progress. */
+const batchSize = 32;
 /** How often a job asks again for a model that is on its way; its arrival also makes the job due at once. */
 const askAgainMs = 5000;
 /** Vectors make way for a person's question, but not for ever. */
 const busyWaitMs = 250;
-const busyWaits = 120;
+const busyWaits = 80;
 
 /** One job a base: it looks itself for what is missing. */
 export function enqueueEmbedding({ jobs }: Pick<IngestDeps, "jobs">, kb: Pick<KbRow, "id" | "name">): void {
