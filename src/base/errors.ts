@@ -39,6 +39,7 @@ export const errorCodes = [
   "encoding_unknown",
   "document_timeout",
   "path_unsafe",
+  "file_unreadable",
   // knowledge bases
   "kb_not_found",
   "kb_exists",

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { StarboxError } from "#base";
 import type { CliParts } from "./cli.ts";
-import { findFiles } from "./files.ts";
+import { findFiles, requireReadable } from "./files.ts";
 import { readJsonLines, readQuestions } from "./options.ts";
 import { runCli } from "./run.ts";
 import { createTerminal, table } from "./terminal.ts";
@@ -106,6 +106,7 @@ describe("which files are meant", () => {
     fs.symlinkSync(folder, path.join(folder, "again"));
     expect((await findFiles([folder])).map(({ name }) => name)).toEqual(["a.md"]);
     await expect(findFiles([folder, path.join(folder, "none")])).rejects.toMatchObject({ code: "not_found" });
+    await expect(requireReadable(path.join(folder, "none"))).rejects.toMatchObject({ code: "file_unreadable" });
   });
 });
 

@@ -1,4 +1,5 @@
 /** @file Which files `kb add` means: every argument a file or a folder, each file with its path relative to the argument. Reads no contents. */
+import type { Dirent } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
 import { StarboxError } from "#base";
@@ -35,6 +36,25 @@ export async function findFiles(args: readonly string[]): Promise<readonly Found
   return found;
 }
 
+/** Throws `file_unreadable` for what this account cannot open, and for what is gone since it was found. */
+export async function requireReadable(filePath: string): Promise<void> {
+  try {
+    const file = await fs.open(filePath, "r");
+    const isFile = (await file.stat()).isFile();
+    await file.close();
+    if (!isFile) await fs.readdir(filePath);
+  } catch (cause) {
+    throw new StarboxError("file_unreadable", `${filePath} cannot be opened (${(cause as NodeJS.ErrnoException).code ?? String(cause)}).`, {
+      hint: "Give this account the right to read it, then run the same command again.",
+      zh: {
+        message: `无法打开 ${filePath}（${(cause as NodeJS.ErrnoException).code ?? String(cause)}）。`,
+        hint: "请授予当前账户读取权限，然后重新执行同一命令。",
+      },
+      cause,
+    });
+  }
+}
+
 function uniqueName(plain: string, folder: string, taken: ReadonlySet<string>): string {
   if (!taken.has(plain)) return plain;
   for (let i = 1; ; i++) {
@@ -48,10 +68,16 @@ async function walk(top: string): Promise<string[]> {
   const files: string[] = [];
   const visited = new Set<string>();
   const visit = async (relative: string): Promise<void> => {
-    const real = await fs.realpath(path.join(top, relative));
-    if (visited.has(real)) return;
-    visited.add(real);
-    const entries = await fs.readdir(path.join(top, relative), { withFileTypes: true });
+    let entries: Dirent[];
+    try {
+      const real = await fs.realpath(path.join(top, relative));
+      if (visited.has(real)) return;
+      visited.add(real);
+      entries = await fs.readdir(path.join(top, relative), { withFileTypes: true });
+    } catch {
+      files.push(relative); // cannot be opened: fails as one line of its own, and the rest goes on
+      return;
+    }
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))) {
       if (entry.name.startsWith(".")) continue;
       const child = path.join(relative, entry.name);

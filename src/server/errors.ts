@@ -36,6 +36,7 @@ export const errorStatus = {
   encoding_unknown: 422,
   document_timeout: 422,
   path_unsafe: 400,
+  file_unreadable: 400,
   kb_not_found: 404,
   kb_exists: 409,
   document_not_found: 404,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { type ErrorRecord, StarboxError, toErrorRecord } from "#base";
 import type { DocumentInfo, KnowledgeBaseInfo } from "#contracts";
 import { type Cli, type Connection, withBox } from "../cli.ts";
-import { type FoundFile, findFiles } from "../files.ts";
+import { type FoundFile, findFiles, requireReadable } from "../files.ts";
 import type { Builder } from "./builder.ts";
 import { pullModel } from "./models.ts";
 
@@ -101,6 +101,7 @@ async function sendFiles(
       const file = files[index]!;
       try {
         signal.throwIfAborted();
+        await requireReadable(file.filePath);
         const added = await services.knowledge.addFile(actor, base.id, { path: file.name, content: { filePath: file.filePath } });
         sent[index] = { file, path: added.path, documentId: added.documentId };
       } catch (error) {

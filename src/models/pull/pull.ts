@@ -52,6 +52,7 @@ export async function pullModel(options: PullOptions): Promise<ModelManifest> {
       if (last?.code !== "model_hash_mismatch") last = error;
     }
   }
+  if (reasons.length === 0 && options.settings.offline) throw offlineError(entry.id);
   throw new StarboxError(
     last?.code ?? "model_source_unreachable",
     `${entry.id}: no source could give it. ${reasons.map(({ source, message }) => `${source}: ${message}`).join(" ")}`,
@@ -65,6 +66,15 @@ export async function pullModel(options: PullOptions): Promise<ModelManifest> {
     },
   );
 }
+
+const offlineError = (id: string): StarboxError =>
+  new StarboxError("model_source_unreachable", `${id} is not on this machine, and STARBOX_OFFLINE forbids fetching it.`, {
+    hint: "Bring the file by hand: starbox models import PATH, or a folder named by STARBOX_MODEL_FOLDER.",
+    zh: {
+      message: `本机没有 ${id}，而 STARBOX_OFFLINE 禁止联网获取。`,
+      hint: "请用 starbox models import 路径 手工导入，或用 STARBOX_MODEL_FOLDER 指定存放模型的文件夹。",
+    },
+  });
 
 const signalOf = (options: PullOptions): { signal?: AbortSignal } => (options.signal === undefined ? {} : { signal: options.signal });
 
