@@ -79,5 +79,6 @@ process.on("message", (message: ToEngine) => {
   }
 });
 // The box is gone (even by kill -9): nobody is left to work for.
-process.on("disconnect", () => process.exit(0));
+// The box is gone. An orderly exit would wait for native threads that may be in the middle of a step, for ever; there is nothing here to save.
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the box decides when its engines end
