@@ -113,15 +113,20 @@ function* figures(answers: readonly { readonly asked: Asked; readonly answer: An
   );
 }
 
-/** Questions of the reporting part, one a paragraph, in a fixed order; every third paragraph is taken away. */
+/** Questions of the reporting part in a fixed random order; a third has its paragraph taken away, and no other question needs that paragraph. */
 function chooseQuestions(drcd: Drcd, count: number): { readonly asked: readonly Asked[]; readonly removed: ReadonlySet<string> } {
-  const pool = drcd.data.filter((article) => partOf(article.id) === "report").flatMap((article) => article.paragraphs);
-  const chosen = shuffled(pool, 20).slice(0, count);
-  const asked = chosen.map((paragraph, i): Asked => {
-    const qa = paragraph.qas[i % paragraph.qas.length] as Paragraph["qas"][number];
-    return { question: qa.question, golds: qa.answers.map((answer) => answer.text), answerable: i % 3 !== 0 };
-  });
-  return { asked, removed: new Set(chosen.filter((_, i) => i % 3 === 0).map((paragraph) => `${paragraph.id}.txt`)) };
+  const paragraphs = drcd.data.filter((article) => partOf(article.id) === "report").flatMap((article) => article.paragraphs);
+  const pool = shuffled(
+    paragraphs.flatMap((paragraph) => paragraph.qas.map((qa) => ({ paragraph, qa }))),
+    20,
+  );
+  const away = pool.slice(0, Math.round(count / 3));
+  const removed = new Set(away.map(({ paragraph }) => `${paragraph.id}.txt`));
+  const kept = pool.filter(({ paragraph }) => !removed.has(`${paragraph.id}.txt`)).slice(0, count - away.length);
+  const row =
+    (answerable: boolean) =>
+    (one: (typeof pool)[number]): Asked => ({ question: one.qa.question, golds: one.qa.answers.map((answer) => answer.text), answerable });
+  return { asked: shuffled([...away.map(row(false)), ...kept.map(row(true))], 21), removed };
 }
 
 function shuffled<T>(items: readonly T[], seed: number): T[] {

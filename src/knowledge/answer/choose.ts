@@ -4,9 +4,9 @@ import { type ScoredSpan, withBelief } from "./span-model.ts";
 import type { Span } from "./spans.ts";
 
 /** How much the model's reading counts beside the network's, for a full match. Measured: docs/lab.md. */
-const voteWeight = 5;
+const voteWeight = 6;
 /** Below this belief the whole clause is shown; a vote sharpens belief, so more is asked of it then. */
-const sureEnough = { alone: 0.55, voted: 0.75 };
+const sureEnough = { alone: 0.6, voted: 0.85 };
 const longestClause = 60;
 const clauseBreak = /[,，;；:：。!！?？]/;
 
@@ -45,21 +45,24 @@ export function chooseSpan(spans: readonly ScoredSpan[], texts: readonly string[
   const best = spans[0];
   if (best === undefined) return null;
   const belief = beliefIn(spans, best.sentence, best.start, best.end);
-  const text = texts[best.sentence] ?? "";
-  if (belief < sureEnough[reading]) {
-    let { start, end } = best;
+  if (belief < sureEnough[reading])
+    return widest(spans, texts) ?? { start: best.start, end: best.end, sentence: best.sentence, belief, widened: false };
+  return { start: best.start, end: best.end, sentence: best.sentence, belief, widened: false };
+}
+
+/** The clause that holds most belief, among those of the best pieces. */
+function widest(spans: readonly ScoredSpan[], texts: readonly string[]): Choice | null {
+  let found: Choice | null = null;
+  for (const span of spans.slice(0, 8)) {
+    const text = texts[span.sentence] ?? "";
+    let { start, end } = span;
     while (start > 0 && !isBreak(text, start - 1)) start--;
     while (end < text.length && !isBreak(text, end)) end++;
-    if (end - start <= longestClause)
-      return {
-        start,
-        end,
-        sentence: best.sentence,
-        belief: beliefIn(spans, best.sentence, start, end),
-        widened: end - start > best.end - best.start,
-      };
+    if (end - start > longestClause) continue;
+    const belief = beliefIn(spans, span.sentence, start, end);
+    if (belief > (found?.belief ?? 0) + 1e-9) found = { start, end, sentence: span.sentence, belief, widened: end - start > span.end - span.start };
   }
-  return { start: best.start, end: best.end, sentence: best.sentence, belief, widened: false };
+  return found;
 }
 
 function isBreak(text: string, at: number): boolean {
