@@ -26,8 +26,12 @@ export async function serve(settings: Settings, options: { readonly terminal: No
     box.storage.lock?.update({ host: settings.host, port: Number(new URL(url).port || 80) });
     terminal.note(`Starbox serves at ${url}`, `星匣已启动：${url}`);
     const code = platform.setupCode();
-    if (code !== null)
-      terminal.note(`First start. Set-up code for the administrator (valid once): ${code}`, `首次启动。管理员初始化代码（仅可使用一次）：${code}`);
+    if (code !== null) {
+      terminal.note(
+        `First start. Set-up code for the administrator (valid once): ${code}\nOpen ${url}/setup#code=${code}`,
+        `首次启动。管理员初始化代码（仅可使用一次）：${code}\n请打开 ${url}/setup#code=${code}`,
+      );
+    }
     box.start();
     const models = announceModels(box, terminal, signal);
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));

@@ -13,7 +13,13 @@ export type JobsDoor = {
   counts(): { readonly running: number; readonly queued: number; readonly failed: number };
 };
 
-export type EngineStatus = { readonly model: string; readonly running: number; readonly waiting: number; readonly limit: number };
+export type EngineStatus = {
+  readonly model: string;
+  readonly running: number;
+  readonly waiting: number;
+  readonly limit: number;
+  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+};
 
 const packageVersion = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
 export const readVersion = (): string => packageVersion;
@@ -71,14 +77,17 @@ export function createSystemService(parts: {
     return { ready: missing.length === 0, missing };
   };
 
+  const engineNames = (): ReadonlyMap<number, string> =>
+    new Map(parts.engines().flatMap(({ processes }) => processes.map(({ pid, name }) => [pid, `engine ${name}`] as const)));
+
   const info = async (): Promise<SystemInfo> => ({
     version: packageVersion,
     commit: readCommit(),
     uptimeSeconds: Math.round((Date.now() - started) / 1000),
     machine: readMachine(),
     disk: { ...readDisk(settings.data), dataBytes: folderBytes(settings.data) },
-    processes: boxProcesses(),
-    queue: parts.engines(),
+    processes: boxProcesses().map((process) => ({ ...process, name: engineNames().get(process.pid) ?? process.name })),
+    queue: parts.engines().map(({ model, running, waiting, limit }) => ({ model, running, waiting, limit })),
     jobs: jobs.counts(),
     dataFolder: settings.data,
   });
