@@ -78,7 +78,7 @@ export function createSystemService(parts: {
   };
 
   const engineNames = (): ReadonlyMap<number, string> =>
-    new Map(parts.engines().flatMap(({ processes }) => processes.map(({ pid, name }) => [pid, `engine ${name}`] as const)));
+    new Map(parts.engines().flatMap(({ processes }) => processes.map(({ pid, name }) => [pid, name] as const)));
 
   const info = async (): Promise<SystemInfo> => ({
     version: packageVersion,
