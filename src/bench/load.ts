@@ -1,7 +1,7 @@
 /** @file What people who chat notice while documents are read in: time to the first token, on a quiet box and under load, through HTTP like any client. */
 import type { KnowledgeBaseInfo } from "#contracts";
 import { markdownFiles } from "./ingest.ts";
-import { latency, type Measured, same } from "./retrieve.ts";
+import { type Measured, same } from "./retrieve.ts";
 import type { SpawnedBox } from "./spawned-box.ts";
 
 export type LoadBench = {
@@ -13,7 +13,7 @@ export type LoadBench = {
   readonly note: (text: string) => void;
 };
 
-const counts = { short: { documents: 150, samples: 20 }, long: { documents: 1000, samples: 60 } };
+const counts = { short: { documents: 150, samples: 40 }, long: { documents: 1000, samples: 60 } };
 /** Between one answer and the next question. */
 const thinkMs = 300;
 /** So many people ask questions one after the other; not one after the documents were read. */
@@ -128,9 +128,16 @@ async function settled({ box, signal }: LoadBench, name: string): Promise<void> 
   }
 }
 
-function p95(values: readonly number[]): number {
+/** Nearest rank: of 20 values the 19th. */
+function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.95))] ?? 0;
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}
+const p95 = (values: readonly number[]): number => quantile(values, 0.95);
+
+function latency(name: string, ms: readonly number[]): Measured {
+  const at = (share: number): number => Math.round(quantile(ms, share) * 10) / 10;
+  return { case: `${name}: fastest, p50, p95`, unit: "ms", starbox: { min: at(0), median: at(0.5), max: at(0.95) } };
 }
 
 const pause = async (ms: number): Promise<void> => await new Promise((resolve) => setTimeout(resolve, ms));
