@@ -73,7 +73,11 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     logger,
   });
   const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever: askedRetriever, reader, samplesFolder, now });
-  const answerer = createAnswerer({ retriever: askedRetriever, readCurated: (kbId) => storage.curated.list(kbId) });
+  const answerer = createAnswerer({
+    retriever: askedRetriever,
+    readCurated: (kbId) => storage.curated.list(kbId),
+    pageAt: (versionId, offset) => storage.texts.pageAt(storage.versions.find(versionId)?.num ?? -1, offset),
+  });
   const { answers, chats } = createAssistants({ storage, answerer, models, likeness: questionLikeness, newId, now });
   // An embedder that arrives, however it came, sets waiting vectors going.
   let embedderReady = false;

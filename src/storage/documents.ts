@@ -236,6 +236,16 @@ export function createTextRepository(connection: Connection) {
       const row = connection.get<{ text: string; blocks: string }>("SELECT text, blocks FROM texts WHERE version = ?", version);
       return row === undefined ? undefined : { text: row.text, blocks: JSON.parse(row.blocks) };
     },
+    /** The page a place in the text lies on; null where the format has none. */
+    pageAt(version: number, offset: number): number | null {
+      const row = connection.get<{ page: number | null }>(
+        `SELECT b.value ->> 'page' AS page FROM texts, json_each(texts.blocks) AS b
+         WHERE texts.version = ? AND b.value ->> 'start' <= ? ORDER BY b.value ->> 'start' DESC LIMIT 1`,
+        version,
+        offset,
+      );
+      return row?.page ?? null;
+    },
     write: (version: number, text: string, blocksJson: string) =>
       connection.run(
         "INSERT INTO texts (version, text, blocks) VALUES (?, ?, ?) ON CONFLICT (version) DO UPDATE SET text = excluded.text, blocks = excluded.blocks",

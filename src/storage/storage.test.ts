@@ -42,6 +42,7 @@ test("a folder that cannot be used is named as such, not as locked", () => {
   expect(codeOf(() => openStorage(path.join(dataDir, "file", "data")))).toBe("settings_invalid");
   mkdirSync(path.join(dataDir, "taken", "lock.db"), { recursive: true });
   expect(codeOf(() => openStorage(path.join(dataDir, "taken")))).toBe("settings_invalid");
+  if (existsSync("/proc/self")) expect(codeOf(() => openStorage("/proc/none/data"))).toBe("settings_invalid");
 });
 
 test("a reader sees what the owner wrote, and cannot write", () => {

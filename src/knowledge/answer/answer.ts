@@ -15,6 +15,8 @@ export type AnswererDeps = {
   readonly retriever: Retriever;
   /** Fixed answers of a base, newest first. */
   readonly readCurated?: (kbId: string) => readonly CuratedSource[];
+  /** The page of a place in a version's text: a passage may run over several. Without it a citation names its passage's first page. */
+  readonly pageAt?: (versionId: string, offset: number) => number | null;
   readonly now?: () => number;
 };
 
@@ -65,10 +67,10 @@ async function* run(deps: AnswererDeps, now: () => number, request: AnswerReques
   });
   const draft: Draft = { started, question, query, hits: found.hits, retrieveMs: Math.round(now() - started) };
   yield { type: "retrieved", query, hits: found.hits };
-  yield* answerFrom(draft, now, request);
+  yield* answerFrom(deps, draft, now, request);
 }
 
-async function* answerFrom(draft: Draft, now: () => number, request: AnswerRequest): AsyncGenerator<AnswerPart> {
+async function* answerFrom(deps: AnswererDeps, draft: Draft, now: () => number, request: AnswerRequest): AsyncGenerator<AnswerPart> {
   const asked = readQuestion(draft.query);
   const evidence = readEvidence(asked, draft.hits);
   const sentences = evidence.sentences.slice(0, sentencesRead);
@@ -93,7 +95,8 @@ async function* answerFrom(draft: Draft, now: () => number, request: AnswerReque
   const citations: Citation[] = [];
   let text = "";
   for (const sentence of composed) {
-    const citation = citationOf(citations.length + 1, sentence.source);
+    const passage = citationOf(citations.length + 1, sentence.source);
+    const citation = passage.page === null ? passage : { ...passage, page: deps.pageAt?.(passage.versionId, passage.start) ?? passage.page };
     citations.push(citation);
     const piece = `${text === "" ? "" : "\n"}${sentence.text}[${citation.marker}]`;
     text += piece;

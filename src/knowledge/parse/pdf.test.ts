@@ -117,3 +117,14 @@ test("a PDF cut off anywhere gives text or a named error, never anything else", 
     );
   }
 });
+
+test("a top line that differs by more than the page number is content; running heads with a page number go", async () => {
+  const pages = Array.from({ length: 8 }, (_, i) => ({
+    content: `BT /F1 11 Tf 1 0 0 1 60 800 Tm (Handbook of laboratories, edition 2024 - ${i + 5} / 40) Tj 1 0 0 1 60 770 Tm (Room ${i + 1}: the door code is ${(i * 7919) % 9973}.) Tj 1 0 0 1 60 500 Tm (Nothing else is known about it.) Tj ET`,
+    resources: "/Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>",
+  }));
+  const { text } = await parseDocument(rawPdf(pages), "codes.pdf");
+  expect(text).toContain("Room 2: the door code is 7919.");
+  expect(text.match(/door code/g)).toHaveLength(8);
+  expect(text).not.toContain("Handbook");
+});

@@ -11,13 +11,25 @@ type RawPage = { readonly number: number; readonly height: number; readonly frag
 
 const pageNumber = /^[-—–－·•\s/|]*(?:第\s*)?[0-9０-９ivxIVX]{1,5}(?:\s*页)?(?:\s*[/／共of]+\s*[0-9０-９]{1,5}\s*页?)?[-—–－·•\s/|]*$/;
 
-function fingerprint(line: Fragment): string {
-  return (
-    line.text
-      .replace(/[0-9０-９]+/g, "#")
-      .replace(/第[一二三四五六七八九十百]+页/g, "第#页")
-      .replace(/\s+/g, "") + Math.round(line.y0 / 3)
-  );
+/** Running headers with a page number in them are short; longer lines that differ in a number are what the page says. */
+const longestNumbered = 60;
+
+/**
+ * How a line may come back on other pages: word for word, or with one number (or all) that counts along with the pages.
+ * Other numbers are content: "Room 7: code 4471" at the top of a page is no running header.
+ */
+function fingerprints(line: Fragment, page: number): string[] {
+  const text = line.text
+    .replace(/[０-９]/g, (digit) => String.fromCharCode(digit.charCodeAt(0) - 0xfee0))
+    .replace(/第[一二三四五六七八九十百]+页/g, "第#页")
+    .replace(/\s+/g, "");
+  const at = `@${Math.round(line.y0 / 3)}`;
+  const numbers = text.length > longestNumbered ? 0 : Math.min(4, text.match(/[0-9]+/g)?.length ?? 0);
+  const relative = (only: number | null): string => {
+    let index = -1;
+    return text.replace(/[0-9]+/g, (digits) => (++index === only || only === null ? `#${Number(digits) - page}#` : digits)) + at;
+  };
+  return [text + at, ...(numbers > 1 ? [relative(null)] : []), ...Array.from({ length: numbers }, (_, only) => relative(only))];
 }
 
 /**
@@ -28,13 +40,14 @@ function dropHeadersAndFooters(pages: readonly RawPage[]): Page[] {
   const seen = new Map<string, number>();
   const atEdge = (fragment: Fragment, page: RawPage): boolean => fragment.y1 < page.height * 0.13 || fragment.y0 > page.height * 0.87;
   for (const page of pages) {
-    for (const key of new Set(page.fragments.filter((f) => atEdge(f, page)).map(fingerprint))) seen.set(key, (seen.get(key) ?? 0) + 1);
+    for (const key of new Set(page.fragments.filter((f) => atEdge(f, page)).flatMap((f) => fingerprints(f, page.number))))
+      seen.set(key, (seen.get(key) ?? 0) + 1);
   }
   const often = Math.max(2, Math.min(5, pages.length * 0.3));
   return pages.map((page) => {
     const kept = page.fragments.filter((fragment) => {
       if (!atEdge(fragment, page)) return true;
-      if ((seen.get(fingerprint(fragment)) ?? 0) >= often) return false;
+      if (fingerprints(fragment, page.number).some((key) => (seen.get(key) ?? 0) >= often)) return false;
       return !(pageNumber.test(fragment.text) && (fragment.y0 > page.height * 0.87 || pages.length > 1));
     });
     return { number: page.number, height: page.height, lines: orderLines(kept) };
