@@ -11,9 +11,3 @@ export function encodeVector(vector: Float32Array): Uint8Array {
   for (let i = 0; i < vector.length; i++) bytes[i] = Math.round((vector[i] as number) / scale);
   return code;
 }
-
-export function decodeVector(code: Uint8Array): Float32Array {
-  const scale = new DataView(code.buffer, code.byteOffset).getFloat32(0, true);
-  const bytes = new Int8Array(code.buffer, code.byteOffset + 4, code.byteLength - 4);
-  return Float32Array.from(bytes, (value) => value * scale);
-}

@@ -1,6 +1,4 @@
 /** @file The door of parsing inside the knowledge room. */
 
-export { titleFromName } from "./document-meta.ts";
-export { defaultLimits, type ParseLimits } from "./limits.ts";
-export { parseDocument } from "./parse-document.ts";
+export type { ParseLimits } from "./limits.ts";
 export { createParsePool, type ParsedFile, type ParsePool, type ParsePoolOptions } from "./parse-pool.ts";
