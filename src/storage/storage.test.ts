@@ -182,6 +182,17 @@ test("rows come back as they went in", () => {
   expect(storage.documents.list(kb, { limit: 9, folder: "乙" })).toHaveLength(0);
   storage.vectors.write("e", new Uint8Array(16), new Float32Array([1, 2]));
   expect(storage.vectors.find("e", new Uint8Array(16))).toEqual(new Float32Array([1, 2]));
+  storage.texts.write(
+    version,
+    "一二三四五六",
+    JSON.stringify([
+      { start: 0, end: 2, page: 1 },
+      { start: 2, end: 4, page: 9 },
+      { start: 4, end: 6, page: 10 },
+    ]),
+  );
+  expect([0, 1, 2, 3, 5].map((offset) => storage.texts.pageAt(version, offset))).toEqual([1, 1, 9, 9, 10]);
+  expect(storage.texts.pageAt(-1, 0)).toBeNull();
   storage.documents.remove(document);
   expect(storage.versions.findByNum(version)).toMatchObject({ document: null, state: "old" });
   expect(storage.checkIntegrity()).toBe("ok");

@@ -44,6 +44,7 @@ export function addKbAdd(kb: Command, { add, t, run }: Builder): void {
 
 async function addFiles(cli: Cli, box: Connection, name: string, paths: readonly string[], wait: boolean): Promise<void> {
   const { terminal } = cli;
+  if (name.trim() === "") throw new StarboxError("usage", "The base's name is empty.", { zh: { message: "知识库名称为空。" } });
   const files = await findFiles(paths);
   const base = await openBase(cli, box, name);
   if (files.length === 0) terminal.note("No files found.", "没有找到文件。");
@@ -79,6 +80,11 @@ async function openBase({ terminal }: Cli, { services, actor }: Connection, name
 /** Resolves when the default embedder is on disk; at once when embedding is switched off. */
 async function fetchEmbedder(cli: Cli, { services }: Connection): Promise<void> {
   const model = (await services.models.list()).find((item) => item.kind === "embedding" && item.isDefault);
+  if (model === undefined && cli.settings.embedder !== "none")
+    cli.terminal.note(
+      "No embedder can be had here: found by words only. Bring one: starbox models import PATH.",
+      "此处无法获得向量模型，只能按词语检索。可用 starbox models import 路径 导入。",
+    );
   if (model === undefined || model.state === "ready" || model.state === "loaded") return;
   cli.terminal.note(`Fetching the embedder ${model.id} …`, `正在获取向量模型 ${model.id}……`);
   await pullModel(services.models, model.id, cli);
