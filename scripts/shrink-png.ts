@@ -1,7 +1,7 @@
 /** @file Makes a screenshot small: the same picture with at most 256 colours, as a palette PNG. For pictures of screens, not photographs. */
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 
-type Pixels = { readonly width: number; readonly height: number; /** 3 bytes a pixel. */ readonly rgb: Uint8Array };
+type Pixels = { readonly width: number; readonly height: number /** 3 bytes a pixel. */; readonly rgb: Uint8Array };
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
@@ -50,15 +50,18 @@ function toPalette({ rgb }: Pixels): { readonly colours: readonly number[]; read
   }
   const byCount = [...counts].sort((one, other) => other[1] - one[1]).map(([colour]) => colour);
   const colours: number[] = [];
-  for (const colour of byCount) if (colours.length < 48 && colours.every((other) => distance(colour, other) > (colours.length < 12 ? 0 : 300))) colours.push(colour);
+  for (const colour of byCount)
+    if (colours.length < 48 && colours.every((other) => distance(colour, other) > (colours.length < 12 ? 0 : 300))) colours.push(colour);
   const nearest = new Map<number, number>();
   for (const colour of byCount) {
     let best = 0;
-    for (let index = 1; index < colours.length; index++) if (distance(colour, colours[index] ?? 0) < distance(colour, colours[best] ?? 0)) best = index;
+    for (let index = 1; index < colours.length; index++)
+      if (distance(colour, colours[index] ?? 0) < distance(colour, colours[best] ?? 0)) best = index;
     nearest.set(colour, best);
   }
   const indices = new Uint8Array(rgb.length / 3);
-  for (let pixel = 0; pixel < indices.length; pixel++) indices[pixel] = nearest.get(((rgb[pixel * 3] ?? 0) << 16) | ((rgb[pixel * 3 + 1] ?? 0) << 8) | (rgb[pixel * 3 + 2] ?? 0)) ?? 0;
+  for (let pixel = 0; pixel < indices.length; pixel++)
+    indices[pixel] = nearest.get(((rgb[pixel * 3] ?? 0) << 16) | ((rgb[pixel * 3 + 1] ?? 0) << 8) | (rgb[pixel * 3 + 2] ?? 0)) ?? 0;
   return { colours, indices };
 }
 
@@ -85,5 +88,11 @@ export function shrinkPng(png: Buffer): Buffer {
   const lines = Buffer.alloc((pixels.width + 1) * pixels.height);
   for (let y = 0; y < pixels.height; y++) lines.set(indices.subarray(y * pixels.width, (y + 1) * pixels.width), y * (pixels.width + 1) + 1);
   const palette = Buffer.from(colours.flatMap((colour) => [colour >> 16, (colour >> 8) & 255, colour & 255]));
-  return Buffer.concat([signature, chunk("IHDR", head), chunk("PLTE", palette), chunk("IDAT", deflateSync(lines, { level: 9 })), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk("IHDR", head),
+    chunk("PLTE", palette),
+    chunk("IDAT", deflateSync(lines, { level: 9 })),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }

@@ -1,10 +1,10 @@
 /** @file Engines on bad days, with a real model: killed while answering, out of memory, crowded, idle, in use. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadSettings, silentLogger, StarboxError } from "#base";
+import { loadSettings, StarboxError, silentLogger } from "#base";
 import type { LanguageModel } from "#contracts";
 import { createModels } from "#models";
-import { openTestModels, testEmbedder, testLanguageModel, type TestModels } from "./real-models.ts";
 import { collect, user } from "./conformance/language-model.ts";
+import { openTestModels, type TestModels, testEmbedder, testLanguageModel } from "./real-models.ts";
 
 let opened: TestModels;
 let model: LanguageModel;
@@ -14,15 +14,22 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => opened?.close());
 
-const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => null, (error: unknown) => error);
+const failure = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => null,
+    (error: unknown) => error,
+  );
 const pidOf = (id: string, index = 0): number => opened.models.engines().find((engine) => engine.model === id)?.processes[index]?.pid ?? 0;
 const story = { input: user("Tell a very long story about a city."), temperature: 0, maxTokens: 400 };
 
 test("killed after something was sent: a named error, and the next request works", async () => {
   let texts = 0;
-  const error = await failure((async () => {
-    for await (const part of model.stream(story)) if (part.type === "text-delta" && ++texts === 2) process.kill(pidOf(testLanguageModel), "SIGKILL");
-  })());
+  const error = await failure(
+    (async () => {
+      for await (const part of model.stream(story))
+        if (part.type === "text-delta" && ++texts === 2) process.kill(pidOf(testLanguageModel), "SIGKILL");
+    })(),
+  );
   expect(StarboxError.is(error, "engine_crashed")).toBe(true);
   expect(texts).toBeGreaterThanOrEqual(2);
   const { text } = await collect(model, { input: user("What is the capital of France?"), temperature: 0, maxTokens: 16 });
@@ -43,7 +50,10 @@ test("killed before anything was sent: the request is tried again unseen", async
 test("an embedder killed in the middle gives its vectors all the same", async () => {
   const embedder = await opened.models.embeddingModel(testEmbedder);
   await embedder.embed(["x"], { kind: "passage" });
-  const work = embedder.embed(Array.from({ length: 60 }, (_, i) => `第${i}条 ${"劳动合同".repeat(20)}`), { kind: "passage" });
+  const work = embedder.embed(
+    Array.from({ length: 60 }, (_, i) => `第${i}条 ${"劳动合同".repeat(20)}`),
+    { kind: "passage" },
+  );
   process.kill(pidOf(testEmbedder), "SIGKILL");
   expect(await work).toHaveLength(60);
 });
@@ -80,7 +90,10 @@ test("a prompt that begins like the last one is not read again", async () => {
 test("what does not fit into memory is refused with what would", async () => {
   const tight = createModels({ dataDir: opened.dataDir, settings: loadSettings({}), logger: silentLogger, freeBytes: () => 260_000_000 });
   const error = await failure(collect(await tight.languageModel(testLanguageModel), { input: user("Hi") }));
-  expect(StarboxError.is(error, "model_too_large") && error.details).toMatchObject({ freeBytes: 260_000_000, fits: expect.arrayContaining([expect.any(String)]) });
+  expect(StarboxError.is(error, "model_too_large") && error.details).toMatchObject({
+    freeBytes: 260_000_000,
+    fits: expect.arrayContaining([expect.any(String)]),
+  });
   await tight.close();
 });
 

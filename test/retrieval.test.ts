@@ -15,14 +15,26 @@ afterEach(async () => {
 
 const everything = { person: null, access: "everything" } as const;
 
-function start(embed?: (text: string) => Float32Array): { base: MadeBase; retriever: ClosableRetriever; dataDir: string; ask: (query: string, more?: Partial<RetrieveRequest>) => ReturnType<ClosableRetriever["retrieve"]> } {
+function start(embed?: (text: string) => Float32Array): {
+  base: MadeBase;
+  retriever: ClosableRetriever;
+  dataDir: string;
+  ask: (query: string, more?: Partial<RetrieveRequest>) => ReturnType<ClosableRetriever["retrieve"]>;
+} {
   const dataDir = mkdtempSync(path.join(tmpdir(), "starbox-retrieval-"));
   const base = openMadeBase(dataDir);
   const model: EmbeddingModel = {
-    id: "test-embedder", dimensions: 64, maxTokens: 512, embed: async (texts) => texts.map((text) => (embed as (text: string) => Float32Array)(text)), countTokens: async (texts) => texts.map((text) => text.length),
+    id: "test-embedder",
+    dimensions: 64,
+    maxTokens: 512,
+    embed: async (texts) => texts.map((text) => (embed as (text: string) => Float32Array)(text)),
+    countTokens: async (texts) => texts.map((text) => text.length),
   };
   const retriever = createRetriever({
-    dataDir, readerModule: new URL("../src/storage/index.ts", import.meta.url).href, embedderOf: () => (embed === undefined ? null : "test-embedder"), logger: silentLogger,
+    dataDir,
+    readerModule: new URL("../src/storage/index.ts", import.meta.url).href,
+    embedderOf: () => (embed === undefined ? null : "test-embedder"),
+    logger: silentLogger,
     embeddingModel: async () => {
       if (embed === undefined) throw new (await import("#base")).StarboxError("model_not_ready", "not yet");
       return model;
@@ -33,7 +45,12 @@ function start(embed?: (text: string) => Float32Array): { base: MadeBase; retrie
     base.storage.close();
     rmSync(dataDir, { recursive: true, force: true });
   });
-  return { base, retriever, dataDir, ask: (query, more = {}) => retriever.retrieve({ kbIds: [base.kbId], query, limit: 10, viewer: everything, ...more }) };
+  return {
+    base,
+    retriever,
+    dataDir,
+    ask: (query, more = {}) => retriever.retrieve({ kbIds: [base.kbId], query, limit: 10, viewer: everything, ...more }),
+  };
 }
 
 /** mulberry32: the same numbers every run. */
@@ -55,7 +72,14 @@ function unit(next: () => number, dimensions = 64): Float32Array {
 
 test("Simplified, Traditional, full width, short words and standards meet", async () => {
   const { base, ask } = start();
-  base.add({ path: "a.md", chunks: [{ text: "限制民事行為能力人實施的純獲利益的民事法律行為有效。" }, { text: "產品應當符合ＧＢ／Ｔ－２３１２的要求。" }, { text: "头发和皮肤的护理方法。" }] });
+  base.add({
+    path: "a.md",
+    chunks: [
+      { text: "限制民事行為能力人實施的純獲利益的民事法律行為有效。" },
+      { text: "產品應當符合ＧＢ／Ｔ－２３１２的要求。" },
+      { text: "头发和皮肤的护理方法。" },
+    ],
+  });
   for (let i = 0; i < 20; i++) base.add({ path: `noise-${i}.md`, chunks: [{ text: `这是第${i}份关于仓库盘点和采购流程的说明文件。` }] });
   expect((await ask("民事行为能力")).hits[0]?.text).toContain("民事行為能力");
   expect((await ask("GB/T-2312")).hits[0]?.text).toContain("ＧＢ／Ｔ－２３１２");
@@ -76,7 +100,9 @@ test("versions that are not current are never found, edits are found at once", a
   expect((await ask("紫色大象")).hits).toEqual([]);
   base.storage.documents.update(hidden.num, { currentVersion: hidden.version });
   expect((await ask("紫色大象")).hits).toHaveLength(1);
-  base.storage.transaction(() => base.storage.index.addChunks(base.kb, [{ chunkId: hidden.chunkIds[0] as number, words: ["绿色", "河马"], contextWords: [] }]));
+  base.storage.transaction(() =>
+    base.storage.index.addChunks(base.kb, [{ chunkId: hidden.chunkIds[0] as number, words: ["绿色", "河马"], contextWords: [] }]),
+  );
   expect((await ask("绿色河马")).hits).toHaveLength(1);
   expect((await ask("大象")).hits).toEqual([]);
 });
@@ -87,15 +113,31 @@ test("500 random viewers never see what they may not, and miss nothing they may"
   const { base, ask } = start(() => query);
   const documents = Array.from({ length: 60 }, (_, i) =>
     base.add({
-      path: `${i % 3 === 0 ? "甲" : "乙"}/${i}.md`, type: i % 2 === 0 ? "md" : "pdf", tags: i % 5 === 0 ? ["重要"] : [], date: `20${10 + (i % 10)}-01-01`,
+      path: `${i % 3 === 0 ? "甲" : "乙"}/${i}.md`,
+      type: i % 2 === 0 ? "md" : "pdf",
+      tags: i % 5 === 0 ? ["重要"] : [],
+      date: `20${10 + (i % 10)}-01-01`,
       chunks: Array.from({ length: 4 }, (_, j) => ({ text: `共同的词语 编号${i}的第${j}段 ${"内容".repeat(j)}`, vector: unit(next) })),
     }),
   );
   for (let probe = 0; probe < 500; probe++) {
     const allowed = documents.filter(() => next() < 0.3).map((document) => document.id);
-    const filter = next() < 0.5 ? { ...(next() < 0.5 ? { folder: "甲" } : {}), ...(next() < 0.3 ? { types: ["md"] } : {}), ...(next() < 0.3 ? { tags: ["重要"] } : {}), ...(next() < 0.3 ? { dateFrom: "2014-01-01", dateTo: "2017-12-31" } : {}) } : {};
-    const visible = documents.filter((document, i) =>
-      allowed.includes(document.id) && (filter.folder === undefined || i % 3 === 0) && (filter.types === undefined || i % 2 === 0) && (filter.tags === undefined || i % 5 === 0) && (filter.dateFrom === undefined || (i % 10 >= 4 && i % 10 <= 7)),
+    const filter =
+      next() < 0.5
+        ? {
+            ...(next() < 0.5 ? { folder: "甲" } : {}),
+            ...(next() < 0.3 ? { types: ["md"] } : {}),
+            ...(next() < 0.3 ? { tags: ["重要"] } : {}),
+            ...(next() < 0.3 ? { dateFrom: "2014-01-01", dateTo: "2017-12-31" } : {}),
+          }
+        : {};
+    const visible = documents.filter(
+      (document, i) =>
+        allowed.includes(document.id) &&
+        (filter.folder === undefined || i % 3 === 0) &&
+        (filter.types === undefined || i % 2 === 0) &&
+        (filter.tags === undefined || i % 5 === 0) &&
+        (filter.dateFrom === undefined || (i % 10 >= 4 && i % 10 <= 7)),
     );
     const { hits } = await ask("共同的词语", { limit: 1000, viewer: { person: "p", access: { documentIds: allowed } }, filter });
     const seen = new Set(hits.map((hit) => hit.documentId));
@@ -106,7 +148,13 @@ test("500 random viewers never see what they may not, and miss nothing they may"
 test("the edition in force stands before the old one, which is kept and labelled", async () => {
   const { base, ask } = start();
   const text = "劳动者连续工作一年以上的，享受带薪年休假。";
-  const later = base.add({ path: "新.md", date: "2020-01-01", work: "年休假", edition: "in-force", chunks: [{ text: `${text}具体办法由国务院规定，单位应当统筹安排，保证职工休假的权利。` }] });
+  const later = base.add({
+    path: "新.md",
+    date: "2020-01-01",
+    work: "年休假",
+    edition: "in-force",
+    chunks: [{ text: `${text}具体办法由国务院规定，单位应当统筹安排，保证职工休假的权利。` }],
+  });
   const old = base.add({ path: "旧.md", date: "2008-01-01", work: "年休假", edition: "superseded", chunks: [{ text }] });
   base.storage.documents.update(old.num, { supersededBy: later.num });
   for (let i = 0; i < 10; i++) base.add({ path: `${i}.md`, chunks: [{ text: `第${i}条 车辆应当按期检验。` }] });
@@ -130,7 +178,8 @@ test("deleting leaves no word in any file", async () => {
   expect((await ask("zyxwvulcan")).hits).toEqual([]);
   await retriever.close();
   expect(base.storage.checkpoint()).toBe(true);
-  for (const file of readdirSync(dataDir)) if (file.startsWith("box.db")) expect(readFileSync(path.join(dataDir, file)).includes("zyxwvulcan")).toBe(false);
+  for (const file of readdirSync(dataDir))
+    if (file.startsWith("box.db")) expect(readFileSync(path.join(dataDir, file)).includes("zyxwvulcan")).toBe(false);
 });
 
 test("synonyms of the base lead to its words", async () => {
@@ -162,7 +211,9 @@ test("vectors: the nearest of brute force, with and without a filter", async () 
   let found = 0;
   for (const [at, question] of questions.entries()) {
     const q = centre(question);
-    const best = rows.map(({ id, vector }) => ({ id, score: centre(vector).reduce((sum, value, i) => sum + value * (q[i] as number), 0) })).sort((a, b) => b.score - a.score);
+    const best = rows
+      .map(({ id, vector }) => ({ id, score: centre(vector).reduce((sum, value, i) => sum + value * (q[i] as number), 0) }))
+      .sort((a, b) => b.score - a.score);
     const { hits, mode } = await ask(String(at), { limit: 150 });
     expect(mode).toBe("hybrid");
     const byDense = hits.filter((hit) => hit.ranks.dense !== null && hit.ranks.dense <= 10).map((hit) => hit.documentId);

@@ -9,7 +9,9 @@ import { type Box, openBox } from "../src/app/open-box.ts";
 import { testModelFolder, waitFor } from "./start-box.ts";
 
 type Asked = { readonly question: string; readonly quote: string | null };
-const { questions } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, "fixtures/statute-questions.json"), "utf8")) as { questions: readonly Asked[] };
+const { questions } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, "fixtures/statute-questions.json"), "utf8")) as {
+  questions: readonly Asked[];
+};
 const actor: Actor = { personId: null, name: "test", role: "operator" };
 
 let folder: string;
@@ -37,7 +39,8 @@ afterAll(async () => {
 });
 
 async function ask(question: string): Promise<Answer> {
-  for await (const part of box.services.answers.answer(actor, { kbs: [kb], messages: [{ role: "user", content: question }] })) if (part.type === "finish") return part.answer;
+  for await (const part of box.services.answers.answer(actor, { kbs: [kb], messages: [{ role: "user", content: question }] }))
+    if (part.type === "finish") return part.answer;
   throw new Error("no answer");
 }
 

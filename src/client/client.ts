@@ -1,7 +1,24 @@
 /** @file Every route of a box as a typed function. Shapes are those of `contracts`; nothing is cached or retried here. */
 import type {
-  Actor, AddedFile, ChatInfo, ChatPart, ChatTurn, Check, ChunkInfo, CuratedAnswer, DocumentInfo, JobInfo, KnowledgeBaseInfo,
-  KnowledgeGap, KnowledgeService, ModelInfo, Page, ReadyState, RetrieveFilter, RetrieveResult, SystemInfo,
+  Actor,
+  AddedFile,
+  ChatInfo,
+  ChatPart,
+  ChatTurn,
+  Check,
+  ChunkInfo,
+  CuratedAnswer,
+  DocumentInfo,
+  JobInfo,
+  KnowledgeBaseInfo,
+  KnowledgeGap,
+  KnowledgeService,
+  ModelInfo,
+  Page,
+  ReadyState,
+  RetrieveFilter,
+  RetrieveResult,
+  SystemInfo,
 } from "#contracts";
 import { type ClientOptions, createHttp, type Http } from "./http.ts";
 
@@ -10,9 +27,22 @@ export type SessionInfo = { readonly actor: Actor | null; readonly setupRequired
 export type DocumentText = Awaited<ReturnType<KnowledgeService["readText"]>>;
 export type Dictionary = Awaited<ReturnType<KnowledgeService["readDictionary"]>>;
 export type DocumentQuery = NonNullable<Parameters<KnowledgeService["listDocuments"]>[2]>;
-export type Person = { readonly id: string; readonly name: string; readonly email: string; readonly role: "administrator" | "member"; readonly createdAt: string };
+export type Person = {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly role: "administrator" | "member";
+  readonly createdAt: string;
+};
 /** `key` is there only in the answer to its creation. */
-export type ApiKey = { readonly id: string; readonly name: string; readonly prefix: string; readonly createdAt: string; readonly lastUsedAt: string | null; readonly key?: string };
+export type ApiKey = {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+  readonly key?: string;
+};
 
 export type Client = ReturnType<typeof createClient>;
 
@@ -32,8 +62,10 @@ function account(http: Http) {
     signIn: (json: { email: string; password: string }) => http.json<unknown>("POST", at("auth", "sign-in", "email"), { json }),
     signOut: () => http.json<unknown>("POST", at("auth", "sign-out"), { json: {} }),
     listPeople: () => items(http.json<Items<Person>>("GET", at("people"))),
-    createPerson: (json: { name: string; email: string; password: string; role: Person["role"] }) => http.json<Person>("POST", at("people"), { json }),
-    updatePerson: (id: string, json: { name?: string; role?: Person["role"]; password?: string }) => http.json<Person>("PATCH", at("people", id), { json }),
+    createPerson: (json: { name: string; email: string; password: string; role: Person["role"] }) =>
+      http.json<Person>("POST", at("people"), { json }),
+    updatePerson: (id: string, json: { name?: string; role?: Person["role"]; password?: string }) =>
+      http.json<Person>("PATCH", at("people", id), { json }),
     removePerson: (id: string) => http.json<void>("DELETE", at("people", id)),
     listKeys: () => items(http.json<Items<ApiKey>>("GET", at("keys"))),
     createKey: (json: { name: string }) => http.json<ApiKey>("POST", at("keys"), { json }),
@@ -46,12 +78,18 @@ function knowledge(http: Http) {
     listBases: () => items(http.json<Items<KnowledgeBaseInfo>>("GET", at("bases"))),
     readBase: (idOrName: string) => http.json<KnowledgeBaseInfo>("GET", at("bases", idOrName)),
     createBase: (json: { name: string; description?: string }) => http.json<KnowledgeBaseInfo>("POST", at("bases"), { json }),
-    updateBase: (id: string, json: { name?: string; description?: string; embedder?: string }) => http.json<KnowledgeBaseInfo>("PATCH", at("bases", id), { json }),
+    updateBase: (id: string, json: { name?: string; description?: string; embedder?: string }) =>
+      http.json<KnowledgeBaseInfo>("PATCH", at("bases", id), { json }),
     removeBase: (id: string) => http.json<void>("DELETE", at("bases", id)),
     addSamples: () => http.json<KnowledgeBaseInfo>("POST", at("samples"), { json: {} }),
 
     /** The raw bytes of one file, streamed; `path` keeps its folder. */
-    addFile: (kbId: string, path: string, body: NonNullable<RequestInit["body"]>, more: { readonly tags?: readonly string[]; readonly signal?: AbortSignal } = {}) =>
+    addFile: (
+      kbId: string,
+      path: string,
+      body: NonNullable<RequestInit["body"]>,
+      more: { readonly tags?: readonly string[]; readonly signal?: AbortSignal } = {},
+    ) =>
       http.json<AddedFile>("PUT", at("bases", kbId, "files"), {
         query: { path, tags: more.tags?.join(",") },
         body,
@@ -59,9 +97,11 @@ function knowledge(http: Http) {
         ...(more.signal === undefined ? {} : { signal: more.signal }),
       }),
     addFileUrl: (kbId: string, path: string) => http.url(at("bases", kbId, "files"), { path }),
-    listDocuments: (kbId: string, query: DocumentQuery = {}) => http.json<Page<DocumentInfo>>("GET", at("bases", kbId, "documents"), { query: { ...query } }),
+    listDocuments: (kbId: string, query: DocumentQuery = {}) =>
+      http.json<Page<DocumentInfo>>("GET", at("bases", kbId, "documents"), { query: { ...query } }),
     readDocument: (id: string) => http.json<DocumentInfo>("GET", at("documents", id)),
-    updateDocument: (id: string, json: { tags?: readonly string[]; title?: string; date?: string | null }) => http.json<DocumentInfo>("PATCH", at("documents", id), { json }),
+    updateDocument: (id: string, json: { tags?: readonly string[]; title?: string; date?: string | null }) =>
+      http.json<DocumentInfo>("PATCH", at("documents", id), { json }),
     removeDocument: (id: string) => http.json<void>("DELETE", at("documents", id)),
     retryDocument: (id: string) => http.json<void>("POST", at("documents", id, "retry"), { json: {} }),
     readText: (id: string, version?: string) => http.json<DocumentText>("GET", at("documents", id, "text"), { query: { version } }),
@@ -77,7 +117,8 @@ function knowledge(http: Http) {
     readDictionary: (kbId: string) => http.json<Dictionary>("GET", at("bases", kbId, "dictionary")),
     writeDictionary: (kbId: string, json: Dictionary) => http.json<void>("PUT", at("bases", kbId, "dictionary"), { json }),
     listCurated: (kbId: string) => items(http.json<Items<CuratedAnswer>>("GET", at("bases", kbId, "curated"))),
-    writeCurated: (kbId: string, json: { id?: string; question: string; answer: string }) => http.json<CuratedAnswer>("POST", at("bases", kbId, "curated"), { json }),
+    writeCurated: (kbId: string, json: { id?: string; question: string; answer: string }) =>
+      http.json<CuratedAnswer>("POST", at("bases", kbId, "curated"), { json }),
     removeCurated: (id: string) => http.json<void>("DELETE", at("curated", id)),
     listGaps: (kbId: string) => items(http.json<Items<KnowledgeGap>>("GET", at("bases", kbId, "gaps"))),
     resolveGap: (id: string) => http.json<void>("POST", at("gaps", id, "resolve"), { json: {} }),
@@ -88,7 +129,8 @@ function chats(http: Http) {
   return {
     list: () => items(http.json<Items<ChatInfo>>("GET", at("chats"))),
     create: (json: { kbIds: readonly string[]; model?: string }) => http.json<ChatInfo>("POST", at("chats"), { json }),
-    update: (id: string, json: { title?: string; kbIds?: readonly string[]; model?: string | null }) => http.json<ChatInfo>("PATCH", at("chats", id), { json }),
+    update: (id: string, json: { title?: string; kbIds?: readonly string[]; model?: string | null }) =>
+      http.json<ChatInfo>("PATCH", at("chats", id), { json }),
     remove: (id: string) => http.json<void>("DELETE", at("chats", id)),
     readTurns: (id: string) => items(http.json<Items<ChatTurn>>("GET", at("chats", id, "turns"))),
     /** Streams until `finish` or `error`; aborting the signal stops the model too. */
@@ -104,7 +146,8 @@ function models(http: Http) {
     list: () => items(http.json<Items<ModelInfo>>("GET", at("models"))),
     pull: (id: string) => http.json<ModelInfo>("POST", at("models", id, "pull"), { json: {} }),
     cancelPull: (id: string) => http.json<void>("POST", at("models", id, "cancel"), { json: {} }),
-    verify: (id: string) => http.json<{ id: string; ok: boolean; expected: string | null; found: string | null }>("POST", at("models", id, "verify"), { json: {} }),
+    verify: (id: string) =>
+      http.json<{ id: string; ok: boolean; expected: string | null; found: string | null }>("POST", at("models", id, "verify"), { json: {} }),
     import: (json: { path: string; id?: string }) => http.json<void>("POST", at("models", "import"), { json }),
     remove: (id: string) => http.json<void>("DELETE", at("models", id)),
   };

@@ -35,7 +35,10 @@ async function serve(status: number, body: string, headers: Record<string, strin
 }
 
 async function errorOf(work: Promise<unknown>): Promise<ClientError> {
-  const error = await work.then(() => null, (thrown: unknown) => thrown);
+  const error = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
   expect(error).toBeInstanceOf(ClientError);
   return error as ClientError;
 }

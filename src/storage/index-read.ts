@@ -65,8 +65,14 @@ export function openIndexReader(dataDir: string) {
     },
     listScope({ kbIds, viewer, filter = {} }: Scope) {
       const rows = scopeStatement.all({
-        $kbs: JSON.stringify(kbIds), $allowed: viewer.access === "everything" ? null : JSON.stringify(viewer.access.documentIds), $documents: list(filter.documentIds),
-        $folder: filter.folder === undefined ? null : filter.folder.replace(/\/+$/, ""), $types: list(filter.types), $tags: list(filter.tags), $from: filter.dateFrom ?? null, $to: filter.dateTo ?? null,
+        $kbs: JSON.stringify(kbIds),
+        $allowed: viewer.access === "everything" ? null : JSON.stringify(viewer.access.documentIds),
+        $documents: list(filter.documentIds),
+        $folder: filter.folder === undefined ? null : filter.folder.replace(/\/+$/, ""),
+        $types: list(filter.types),
+        $tags: list(filter.tags),
+        $from: filter.dateFrom ?? null,
+        $to: filter.dateTo ?? null,
       }) as { version: number; kb: number; superseded: number }[];
       return rows.map((row) => ({ version: row.version, kb: row.kb, superseded: row.superseded === 1 }));
     },
@@ -101,7 +107,9 @@ export function openIndexReader(dataDir: string) {
       const rows = connection.all<{ name: string; works: number }>(citationsSql);
       for (const { name, works } of rows) counts.set(name, works);
       if (counts.size === 0) return [];
-      const documents = connection.all<{ version: number; title: string }>("SELECT current_version AS version, title FROM documents WHERE current_version IS NOT NULL");
+      const documents = connection.all<{ version: number; title: string }>(
+        "SELECT current_version AS version, title FROM documents WHERE current_version IS NOT NULL",
+      );
       return documents.map(({ version, title }) => ({ version, works: counts.get(citationKey(title)) ?? 0 })).filter(({ works }) => works > 0);
     },
     readCandidates(chunkIds: readonly number[]) {
@@ -111,7 +119,9 @@ export function openIndexReader(dataDir: string) {
     readHits(chunkIds: readonly number[]) {
       const rows = chunkIds.map((id) => connection.get<HitRow>(hitSql, id)).filter((row) => row !== undefined);
       return rows.map(({ laterId, laterDate, context, ...row }) => ({
-        ...row, context: JSON.parse(context) as string[], supersededBy: laterId === null ? null : { documentId: laterId, date: laterDate },
+        ...row,
+        context: JSON.parse(context) as string[],
+        supersededBy: laterId === null ? null : { documentId: laterId, date: laterDate },
       }));
     },
     close: () => connection.close(),
@@ -119,12 +129,32 @@ export function openIndexReader(dataDir: string) {
 }
 
 type CandidateRow = {
-  readonly chunkId: number; readonly document: number; readonly version: number; readonly ordinal: number; readonly text: string;
-  readonly body: string; readonly context: string; readonly hash: Uint8Array; readonly vector: Uint8Array | null;
+  readonly chunkId: number;
+  readonly document: number;
+  readonly version: number;
+  readonly ordinal: number;
+  readonly text: string;
+  readonly body: string;
+  readonly context: string;
+  readonly hash: Uint8Array;
+  readonly vector: Uint8Array | null;
 };
 
 type HitRow = {
-  readonly chunkId: number; readonly kbId: string; readonly documentId: string; readonly versionId: string; readonly path: string; readonly title: string; readonly context: string;
-  readonly label: string | null; readonly page: number | null; readonly start: number; readonly end: number; readonly text: string; readonly date: string | null;
-  readonly edition: "in-force" | "superseded" | null; readonly laterId: string | null; readonly laterDate: string | null;
+  readonly chunkId: number;
+  readonly kbId: string;
+  readonly documentId: string;
+  readonly versionId: string;
+  readonly path: string;
+  readonly title: string;
+  readonly context: string;
+  readonly label: string | null;
+  readonly page: number | null;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly date: string | null;
+  readonly edition: "in-force" | "superseded" | null;
+  readonly laterId: string | null;
+  readonly laterDate: string | null;
 };

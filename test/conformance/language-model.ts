@@ -97,14 +97,20 @@ export function languageModelConformance(candidate: Candidate): void {
         expect(finish.reason).not.toBe("tool-calls");
       });
       test("a conversation with a call and its result goes on, the result in the prompt", async () => {
-        const ask = (result: string) => collect(model(), {
-          input: { messages: [
-            { role: "user", content: "What is the weather in Paris?" },
-            { role: "assistant", content: "", toolCalls: [{ id: "c1", name: "get_weather", arguments: '{"city":"Paris"}' }] },
-            { role: "tool", toolCallId: "c1", content: result },
-          ] },
-          tools: [weather], toolChoice: "none", temperature: 0, maxTokens: 24,
-        });
+        const ask = (result: string) =>
+          collect(model(), {
+            input: {
+              messages: [
+                { role: "user", content: "What is the weather in Paris?" },
+                { role: "assistant", content: "", toolCalls: [{ id: "c1", name: "get_weather", arguments: '{"city":"Paris"}' }] },
+                { role: "tool", toolCallId: "c1", content: result },
+              ],
+            },
+            tools: [weather],
+            toolChoice: "none",
+            temperature: 0,
+            maxTokens: 24,
+          });
         const [short, long] = [await ask("18 degrees"), await ask("18 degrees, light rain in the morning, dry and windy later")];
         expect(short.text).not.toBe("");
         expect(long.finish.usage.promptTokens).toBeGreaterThan(short.finish.usage.promptTokens + 5);

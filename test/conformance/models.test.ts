@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EmbeddingModel, LanguageModel } from "#contracts";
 import golden from "../fixtures/embedder-golden.json" with { type: "json" };
-import { openTestModels, testEmbedder, testLanguageModel, type TestModels, testToolModel } from "../real-models.ts";
+import { openTestModels, type TestModels, testEmbedder, testLanguageModel, testToolModel } from "../real-models.ts";
 import { cosine, embeddingModelConformance } from "./embedding-model.ts";
 import { languageModelConformance } from "./language-model.ts";
 
@@ -21,8 +21,20 @@ afterAll(() => opened?.close());
 
 const working = (id: string) => (): boolean => opened.models.engines().some((engine) => engine.model === id && engine.running > 0);
 
-languageModelConformance({ name: `engine, ${testLanguageModel}`, model: () => language, logprobsUnsupported: true, isWorking: working(testLanguageModel), tools: false });
-languageModelConformance({ name: `engine, ${testToolModel}`, model: () => withTools, logprobsUnsupported: true, isWorking: working(testToolModel), tools: true });
+languageModelConformance({
+  name: `engine, ${testLanguageModel}`,
+  model: () => language,
+  logprobsUnsupported: true,
+  isWorking: working(testLanguageModel),
+  tools: false,
+});
+languageModelConformance({
+  name: `engine, ${testToolModel}`,
+  model: () => withTools,
+  logprobsUnsupported: true,
+  isWorking: working(testToolModel),
+  tools: true,
+});
 embeddingModelConformance({ name: `engine, ${testEmbedder}`, model: () => embedder, kinds: true });
 
 describe("the embedder equals an independent implementation", () => {
@@ -31,7 +43,10 @@ describe("the embedder equals an independent implementation", () => {
     const worst: { text: string; cosine: number }[] = [];
     for (const kind of ["query", "passage"] as const) {
       const rows = golden.rows.filter((row) => row.kind === kind);
-      const vectors = await embedder.embed(rows.map((row) => row.text), { kind });
+      const vectors = await embedder.embed(
+        rows.map((row) => row.text),
+        { kind },
+      );
       rows.forEach((row, i) => worst.push({ text: row.text, cosine: cosine(vectors[i] ?? new Float32Array(), row.vector) }));
     }
     expect(worst.filter((row) => row.cosine < 0.99)).toEqual([]);
@@ -40,7 +55,12 @@ describe("the embedder equals an independent implementation", () => {
 
 describe("scores of continuations", () => {
   test("true log-probabilities: a likelier continuation scores higher, and single tokens sum to at most one", async () => {
-    const scores = await withTools.scoreContinuations?.({ prompt: "The capital of France is" }, [" Paris", " Berlin", " banana", " Paris, the city of light"]);
+    const scores = await withTools.scoreContinuations?.({ prompt: "The capital of France is" }, [
+      " Paris",
+      " Berlin",
+      " banana",
+      " Paris, the city of light",
+    ]);
     const [paris, berlin, banana, long] = scores?.map((score) => score.logprob) ?? [];
     expect(paris).toBeGreaterThan(berlin ?? 0);
     expect(berlin).toBeGreaterThan(banana ?? 0);

@@ -51,8 +51,13 @@ function prepareFonts(): string {
       if (fs.existsSync(woff)) fs.writeFileSync(path.join(fonts, `${subset}-${weight}.ttf`), unpackWoff(fs.readFileSync(woff)));
     }
   }
-  const families = ["sans-serif", "system-ui", "monospace"].map((name) => `<alias><family>${name}</family><prefer><family>Noto Sans SC</family></prefer></alias>`).join("");
-  fs.writeFileSync(config, `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${fonts}</dir><cachedir>${path.join(folder, "cache")}</cachedir>${families}</fontconfig>`);
+  const families = ["sans-serif", "system-ui", "monospace"]
+    .map((name) => `<alias><family>${name}</family><prefer><family>Noto Sans SC</family></prefer></alias>`)
+    .join("");
+  fs.writeFileSync(
+    config,
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${fonts}</dir><cachedir>${path.join(folder, "cache")}</cachedir>${families}</fontconfig>`,
+  );
   return config;
 }
 
@@ -62,7 +67,16 @@ export async function startBrowser(): Promise<Browser> {
     executablePath,
     headless: true,
     env: { ...process.env, FONTCONFIG_FILE: prepareFonts(), ...libraries() },
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--no-first-run", "--font-render-hinting=none", "--headless=shell"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--no-first-run",
+      "--font-render-hinting=none",
+      "--headless=shell",
+    ],
   });
 }
 

@@ -56,7 +56,9 @@ test.each(Object.entries(looks))("every page is accessible and fits: %s", async 
     const problems = [...(await accessibilityProblems(page))];
     if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) problems.push("the page is wider than the screen");
     // A key that has no words shows itself.
-    const raw = /\b(common|chat|kb|documents|document|box|models|jobs|people|keys|gaps|state|error)\.[a-z][A-Za-z.]+\b/.exec(await page.locator("body").innerText());
+    const raw = /\b(common|chat|kb|documents|document|box|models|jobs|people|keys|gaps|state|error)\.[a-z][A-Za-z.]+\b/.exec(
+      await page.locator("body").innerText(),
+    );
     if (raw !== null && !/\.(md|docx|pdf|xlsx|txt|db)$/.test(raw[0])) problems.push(`words missing: ${raw[0]}`);
     if (problems.length > 0) found[name] = problems;
   }
@@ -70,7 +72,11 @@ test("the first load of chat: at most 220 kB of compressed JavaScript, all from 
   const elsewhere: string[] = [];
   page.on("response", (response) => {
     if (!response.url().startsWith(session.box.url)) elsewhere.push(response.url());
-    if (response.request().resourceType() === "script") void response.body().then((body) => (bytes += gzipSync(body, { level: 9 }).length), () => undefined);
+    if (response.request().resourceType() === "script")
+      void response.body().then(
+        (body) => (bytes += gzipSync(body, { level: 9 }).length),
+        () => undefined,
+      );
   });
   await page.goto(`${session.box.url}/chat`);
   await page.locator(".composer").waitFor();

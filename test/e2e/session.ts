@@ -97,9 +97,13 @@ const axeSource = readFileSync(path.join(import.meta.dirname, "../../node_module
 export async function accessibilityProblems(page: Page): Promise<readonly string[]> {
   await page.evaluate(axeSource);
   return await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
+    const { axe } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> };
+    };
     const { violations } = await axe.run();
-    return violations.flatMap((violation) => violation.nodes.map((node) => `${violation.id}: ${violation.help}: ${node.html.slice(0, 200)} ${node.failureSummary?.slice(0, 300) ?? ""}`));
+    return violations.flatMap((violation) =>
+      violation.nodes.map((node) => `${violation.id}: ${violation.help}: ${node.html.slice(0, 200)} ${node.failureSummary?.slice(0, 300) ?? ""}`),
+    );
   });
 }
 

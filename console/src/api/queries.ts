@@ -16,7 +16,8 @@ export const basesQuery = () =>
   });
 
 export const isBaseBusy = (base: KnowledgeBaseInfo): boolean => base.pending > 0 || base.embedded < base.chunks;
-export const isDocumentBusy = (document: DocumentInfo): boolean => document.state === "waiting" || document.state === "reading" || document.state === "words";
+export const isDocumentBusy = (document: DocumentInfo): boolean =>
+  document.state === "waiting" || document.state === "reading" || document.state === "words";
 
 export type DocumentFilter = { readonly state?: string; readonly search?: string };
 
@@ -40,8 +41,10 @@ export const documentQuery = (id: string) =>
 export const documentTextQuery = (id: string, version?: string) =>
   queryOptions({ queryKey: ["text", id, version ?? "current"], queryFn: () => client.knowledge.readText(id, version), staleTime: 60_000 });
 
-export const chunksQuery = (documentId: string) => queryOptions({ queryKey: ["chunks", documentId], queryFn: () => client.knowledge.listChunks(documentId) });
-export const dictionaryQuery = (kbId: string) => queryOptions({ queryKey: ["dictionary", kbId], queryFn: () => client.knowledge.readDictionary(kbId) });
+export const chunksQuery = (documentId: string) =>
+  queryOptions({ queryKey: ["chunks", documentId], queryFn: () => client.knowledge.listChunks(documentId) });
+export const dictionaryQuery = (kbId: string) =>
+  queryOptions({ queryKey: ["dictionary", kbId], queryFn: () => client.knowledge.readDictionary(kbId) });
 export const curatedQuery = (kbId: string) => queryOptions({ queryKey: ["curated", kbId], queryFn: () => client.knowledge.listCurated(kbId) });
 export const gapsQuery = (kbId: string) => queryOptions({ queryKey: ["gaps", kbId], queryFn: () => client.knowledge.listGaps(kbId) });
 
@@ -58,9 +61,14 @@ export const turnsQuery = (chatId: string) =>
 
 const isModelBusy = (model: ModelInfo): boolean => model.state === "pulling";
 export const modelsQuery = () =>
-  queryOptions({ queryKey: ["models"], queryFn: client.models.list, refetchInterval: (query) => (query.state.data?.some(isModelBusy) ? 1000 : calmMs) });
+  queryOptions({
+    queryKey: ["models"],
+    queryFn: client.models.list,
+    refetchInterval: (query) => (query.state.data?.some(isModelBusy) ? 1000 : calmMs),
+  });
 
-export const readyQuery = () => queryOptions({ queryKey: ["ready"], queryFn: client.system.ready, refetchInterval: (query) => (query.state.data?.ready === true ? 30_000 : 2000) });
+export const readyQuery = () =>
+  queryOptions({ queryKey: ["ready"], queryFn: client.system.ready, refetchInterval: (query) => (query.state.data?.ready === true ? 30_000 : 2000) });
 export const systemQuery = () => queryOptions({ queryKey: ["system"], queryFn: client.system.info, refetchInterval: 3000 });
 export const doctorQuery = () => queryOptions({ queryKey: ["doctor"], queryFn: client.system.doctor, staleTime: 60_000 });
 export const jobsQuery = (state?: string) =>

@@ -36,8 +36,12 @@ export function AccountMenu() {
   const name = session?.actor?.name ?? "";
   return (
     <div className="row account">
-      <span className="avatar" aria-hidden="true">{[...name][0]?.toUpperCase() ?? "·"}</span>
-      <span className="clip small grow" title={session?.email ?? name}>{name}</span>
+      <span className="avatar" aria-hidden="true">
+        {[...name][0]?.toUpperCase() ?? "·"}
+      </span>
+      <span className="clip small grow" title={session?.email ?? name}>
+        {name}
+      </span>
       <LookButtons />
       <IconButton label={t("account.signOut")} icon={SignOutIcon} onClick={() => void signOut()} />
     </div>

@@ -10,7 +10,15 @@ export function NotFound() {
   return (
     <main className="page-center">
       <h1 className="sr">{t("shell.brand")}</h1>
-      <Empty icon={SearchIcon} title={t("error.noPage")} actions={<Link className="button" to="/chat">{t("error.toChat")}</Link>}>
+      <Empty
+        icon={SearchIcon}
+        title={t("error.noPage")}
+        actions={
+          <Link className="button" to="/chat">
+            {t("error.toChat")}
+          </Link>
+        }
+      >
         {t("error.noPageHint")}
       </Empty>
     </main>

@@ -22,7 +22,10 @@ export const openPalette = (): void => setOpen(true);
 type Entry = { readonly id: string; readonly icon: Icon; readonly text: string; readonly detail?: string; readonly run: () => unknown };
 
 export function Palette() {
-  const isOpen = useSyncExternalStore((listener) => (listeners.add(listener), () => listeners.delete(listener)), () => open);
+  const isOpen = useSyncExternalStore(
+    (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    () => open,
+  );
   useEffect(() => {
     const onKey = (event: globalThis.KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
@@ -74,14 +77,26 @@ function PaletteDialog() {
       </div>
       <div id={listId} role="listbox" aria-label={t("palette.results")} className="palette-list">
         {entries.map((entry, index) => (
-          <div key={entry.id} id={`${listId}-${index}`} role="option" aria-selected={index === current} className="palette-entry" onMouseMove={() => setChosen(index)} onClick={() => run(entry)}>
+          <div
+            key={entry.id}
+            id={`${listId}-${index}`}
+            role="option"
+            aria-selected={index === current}
+            className="palette-entry"
+            onMouseMove={() => setChosen(index)}
+            onClick={() => run(entry)}
+          >
             <entry.icon size={15} aria-hidden />
             <span className="clip">{entry.text}</span>
             {entry.detail ? <span className="end muted tiny clip">{entry.detail}</span> : null}
           </div>
         ))}
       </div>
-      {entries.length === 0 ? <p className="muted small" role="status">{t("palette.none")}</p> : null}
+      {entries.length === 0 ? (
+        <p className="muted small" role="status">
+          {t("palette.none")}
+        </p>
+      ) : null}
     </Dialog>
   );
 }
@@ -96,7 +111,10 @@ function useEntries(typed: string): readonly Entry[] {
   const { data: documents = [] } = useQuery({
     queryKey: ["palette", asked, bases.map((base) => base.id)],
     enabled: asked !== "" && bases.length > 0,
-    queryFn: async () => (await Promise.all(bases.slice(0, 8).map((base) => client.knowledge.listDocuments(base.id, { search: asked, limit: 6 })))).flatMap((page) => page.items),
+    queryFn: async () =>
+      (await Promise.all(bases.slice(0, 8).map((base) => client.knowledge.listDocuments(base.id, { search: asked, limit: 6 })))).flatMap(
+        (page) => page.items,
+      ),
   });
   return useMemo(() => {
     const actions: readonly Entry[] = [
@@ -108,10 +126,28 @@ function useEntries(typed: string): readonly Entry[] {
       { id: "language", icon: LanguageIcon, text: "中文 / English", run: () => setLanguage(i18n.language === "zh-CN" ? "en" : "zh-CN") },
     ];
     const places: readonly Entry[] = [
-      ...bases.map((base) => ({ id: base.id, icon: BaseIcon, text: base.name, detail: t("kb.base"), run: () => navigate({ to: "/knowledge/$kbId", params: { kbId: base.id } }) })),
-      ...chats.map((chat) => ({ id: chat.id, icon: ChatIcon, text: chat.title || t("chat.untitled"), detail: t("place.chat"), run: () => navigate({ to: "/chat/$chatId", params: { chatId: chat.id } }) })),
+      ...bases.map((base) => ({
+        id: base.id,
+        icon: BaseIcon,
+        text: base.name,
+        detail: t("kb.base"),
+        run: () => navigate({ to: "/knowledge/$kbId", params: { kbId: base.id } }),
+      })),
+      ...chats.map((chat) => ({
+        id: chat.id,
+        icon: ChatIcon,
+        text: chat.title || t("chat.untitled"),
+        detail: t("place.chat"),
+        run: () => navigate({ to: "/chat/$chatId", params: { chatId: chat.id } }),
+      })),
     ];
-    const found = documents.map((document) => ({ id: document.id, icon: DocumentIcon, text: document.title, detail: document.path, run: () => navigate({ to: "/documents/$documentId", params: { documentId: document.id } }) }));
+    const found = documents.map((document) => ({
+      id: document.id,
+      icon: DocumentIcon,
+      text: document.title,
+      detail: document.path,
+      run: () => navigate({ to: "/documents/$documentId", params: { documentId: document.id } }),
+    }));
     const wanted = typed.toLowerCase();
     const matches = (entry: Entry): boolean => entry.text.toLowerCase().includes(wanted);
     return wanted === "" ? [...actions, ...places.slice(0, 12)] : [...actions.filter(matches), ...places.filter(matches), ...found].slice(0, 40);

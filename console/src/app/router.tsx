@@ -11,7 +11,8 @@ import { Shell } from "./shell.tsx";
 export type SourceSearch = { readonly source?: string; readonly version?: string; readonly start?: number; readonly end?: number };
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
-const offset = (value: unknown): number | undefined => (Number.isInteger(Number(value)) && value !== "" && value !== undefined && value !== null ? Number(value) : undefined);
+const offset = (value: unknown): number | undefined =>
+  Number.isInteger(Number(value)) && value !== "" && value !== undefined && value !== null ? Number(value) : undefined;
 function defined<T extends Record<string, unknown>>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
@@ -53,7 +54,12 @@ const shellRoute = createRoute({
 });
 const child = <const Path extends string>(path: Path) => ({ getParentRoute: () => shellRoute, path, errorComponent: RouteError }) as const;
 
-const homeRoute = createRoute({ ...child("/"), beforeLoad: () => { throw redirect({ to: "/chat" }); } });
+const homeRoute = createRoute({
+  ...child("/"),
+  beforeLoad: () => {
+    throw redirect({ to: "/chat" });
+  },
+});
 const newChatRoute = createRoute({ ...child("/chat"), validateSearch: sourceSearch, component: ChatPage });
 const chatRoute = createRoute({ ...child("/chat/$chatId"), validateSearch: sourceSearch, component: ChatPage });
 
@@ -75,7 +81,13 @@ const dictionaryRoute = createRoute({ ...inBase("/dictionary"), component: lazyR
 const gapsRoute = createRoute({ ...inBase("/gaps"), component: lazyRouteComponent(knowledge, "GapsTab") });
 const documentRoute = createRoute({
   ...child("/documents/$documentId"),
-  validateSearch: (search: Record<string, unknown>) => defined({ view: search["view"] === "chunks" ? ("chunks" as const) : undefined, version: text(search["version"]), start: offset(search["start"]), end: offset(search["end"]) }),
+  validateSearch: (search: Record<string, unknown>) =>
+    defined({
+      view: search["view"] === "chunks" ? ("chunks" as const) : undefined,
+      version: text(search["version"]),
+      start: offset(search["start"]),
+      end: offset(search["end"]),
+    }),
   component: lazyRouteComponent(knowledge, "DocumentPage"),
 });
 
@@ -101,7 +113,14 @@ const routeTree = rootRoute.addChildren([
 ]);
 
 export function createConsoleRouter(queries: QueryClient) {
-  return createRouter({ routeTree, context: { queries }, defaultPreload: "intent", defaultErrorComponent: RouteError, defaultNotFoundComponent: NotFound, scrollRestoration: true });
+  return createRouter({
+    routeTree,
+    context: { queries },
+    defaultPreload: "intent",
+    defaultErrorComponent: RouteError,
+    defaultNotFoundComponent: NotFound,
+    scrollRestoration: true,
+  });
 }
 
 declare module "@tanstack/react-router" {

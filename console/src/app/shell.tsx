@@ -1,8 +1,9 @@
 /** @file The frame around every screen: places, what is in the place, account; a drawer and a bar at the bottom on a phone. */
+
+import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useQuery } from "@tanstack/react-query";
 import { basesQuery } from "../api/queries.ts";
 import { ChatList } from "../features/chat/chat-list.tsx";
 import { type Icon, IconButton } from "../ui/basics.tsx";
@@ -26,7 +27,9 @@ export function Shell() {
 
   return (
     <div className="shell" data-drawer={drawer || undefined}>
-      <a className="skip" href="#main">{t("shell.skip")}</a>
+      <a className="skip" href="#main">
+        {t("shell.skip")}
+      </a>
       <header className="topbar">
         <IconButton label={t("shell.menu")} icon={MenuIcon} small={false} onClick={() => setDrawer(true)} />
         <Brand />
@@ -74,14 +77,30 @@ function PlaceLinks({ place }: { readonly place: "chat" | "knowledge" | "box" })
   const { t } = useTranslation();
   return (
     <>
-      <PlaceLink to="/chat" here={place === "chat"} icon={ChatIcon}>{t("place.chat")}</PlaceLink>
-      <PlaceLink to="/knowledge" here={place === "knowledge"} icon={KnowledgeIcon}>{t("place.knowledge")}</PlaceLink>
-      <PlaceLink to="/box" here={place === "box"} icon={BoxIcon}>{t("place.box")}</PlaceLink>
+      <PlaceLink to="/chat" here={place === "chat"} icon={ChatIcon}>
+        {t("place.chat")}
+      </PlaceLink>
+      <PlaceLink to="/knowledge" here={place === "knowledge"} icon={KnowledgeIcon}>
+        {t("place.knowledge")}
+      </PlaceLink>
+      <PlaceLink to="/box" here={place === "box"} icon={BoxIcon}>
+        {t("place.box")}
+      </PlaceLink>
     </>
   );
 }
 
-function PlaceLink({ to, here, icon: Mark, children }: { readonly to: "/chat" | "/knowledge" | "/box"; readonly here: boolean; readonly icon: Icon; readonly children: ReactNode }) {
+function PlaceLink({
+  to,
+  here,
+  icon: Mark,
+  children,
+}: {
+  readonly to: "/chat" | "/knowledge" | "/box";
+  readonly here: boolean;
+  readonly icon: Icon;
+  readonly children: ReactNode;
+}) {
   return (
     <Link to={to} className="place" data-here={here || undefined} aria-current={here ? "page" : undefined}>
       <Mark size={16} aria-hidden />

@@ -80,7 +80,8 @@ export const en: Readonly<Record<Key, string> & Partial<Record<`${Key}_one`, str
   "chat.rename": "Rename",
   "chat.removed": "Removed chat “{{title}}”",
   "chat.hello": "What would you like to find out?",
-  "chat.helloHint": "Answers come only from the knowledge bases you choose. Every sentence opens its source, and what the documents don’t say is said plainly.",
+  "chat.helloHint":
+    "Answers come only from the knowledge bases you choose. Every sentence opens its source, and what the documents don’t say is said plainly.",
   "chat.thread": "Conversation",
   "chat.question": "Question",
   "chat.placeholder": "Ask a question; Enter sends",
@@ -190,7 +191,8 @@ export const en: Readonly<Record<Key, string> & Partial<Record<`${Key}_one`, str
   "documents.addFolder": "Add folder",
   "documents.drop": "Drop to add to “{{name}}”",
   "documents.emptyTitle": "Drop a folder here",
-  "documents.emptyHint": "PDF, Word, Excel, PowerPoint, Markdown, web pages, text, mail, EPUB, and ZIPs of these. Searchable by words within seconds.",
+  "documents.emptyHint":
+    "PDF, Word, Excel, PowerPoint, Markdown, web pages, text, mail, EPUB, and ZIPs of these. Searchable by words within seconds.",
   "documents.noneTitle": "No documents match",
   "documents.noneHint": "Try another word, or a wider filter.",
   "documents.showAll": "Show all",
@@ -256,7 +258,8 @@ export const en: Readonly<Record<Key, string> & Partial<Record<`${Key}_one`, str
   "retrieval.go": "Search",
   "retrieval.searching": "Searching…",
   "retrieval.emptyTitle": "Test retrieval",
-  "retrieval.emptyHint": "The same path as chat, API and command line. Each hit shows its rank by words, by meaning and combined, and where the time went.",
+  "retrieval.emptyHint":
+    "The same path as chat, API and command line. Each hit shows its rank by words, by meaning and combined, and where the time went.",
   "retrieval.found": "{{count}} results",
   "retrieval.found_one": "{{count}} result",
   "retrieval.total": "{{time}} in all",

@@ -1,8 +1,8 @@
 /** @file The small pieces every screen is made of. No data, no words of their own beyond labels. */
 import type { ButtonHTMLAttributes, ComponentType, ReactNode, SVGProps } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { AlertIcon, BusyIcon, CheckIcon, CopyIcon } from "./icons.ts";
-import { useState } from "react";
 
 export type Icon = ComponentType<SVGProps<SVGSVGElement> & { size?: number | string }>;
 
@@ -24,7 +24,14 @@ export function Button({ look = "plain", small, icon: Mark, busy, children, clas
 }
 
 /** A button with only a picture; its label is read out and shown on hover. */
-export function IconButton({ label, icon: Mark, small = true, look = "quiet", className, ...rest }: Omit<ButtonProps, "icon" | "children"> & { readonly label: string; readonly icon: Icon }) {
+export function IconButton({
+  label,
+  icon: Mark,
+  small = true,
+  look = "quiet",
+  className,
+  ...rest
+}: Omit<ButtonProps, "icon" | "children"> & { readonly label: string; readonly icon: Icon }) {
   const classes = ["button icon", look === "danger" ? "quiet danger" : look, small ? "small" : "", className ?? ""].join(" ");
   return (
     <button type="button" className={classes} aria-label={label} title={label} {...rest}>
@@ -33,7 +40,17 @@ export function IconButton({ label, icon: Mark, small = true, look = "quiet", cl
   );
 }
 
-export function Empty({ icon: Mark, title, children, actions }: { readonly icon: Icon; readonly title: string; readonly children?: ReactNode; readonly actions?: ReactNode }) {
+export function Empty({
+  icon: Mark,
+  title,
+  children,
+  actions,
+}: {
+  readonly icon: Icon;
+  readonly title: string;
+  readonly children?: ReactNode;
+  readonly actions?: ReactNode;
+}) {
   return (
     <div className="empty">
       <Mark size={28} strokeWidth={1.5} aria-hidden />
@@ -47,7 +64,12 @@ export function Empty({ icon: Mark, title, children, actions }: { readonly icon:
 export function Progress({ value, label }: { readonly value: number | null; readonly label: string }) {
   const percent = value === null ? null : Math.max(0, Math.min(100, Math.round(value * 100)));
   return (
-    <div className={percent === null ? "progress unknown" : "progress"} role="progressbar" aria-label={label} {...(percent === null ? {} : { "aria-valuenow": percent, "aria-valuemin": 0, "aria-valuemax": 100 })}>
+    <div
+      className={percent === null ? "progress unknown" : "progress"}
+      role="progressbar"
+      aria-label={label}
+      {...(percent === null ? {} : { "aria-valuenow": percent, "aria-valuemin": 0, "aria-valuemax": 100 })}
+    >
       <span style={percent === null ? undefined : { width: `${percent}%` }} />
     </div>
   );
@@ -56,7 +78,17 @@ export function Progress({ value, label }: { readonly value: number | null; read
 export type Tone = "ok" | "warn" | "bad" | "accent" | "plain";
 
 /** Status by shape and word as well as colour. */
-export function Badge({ tone = "plain", icon: Mark, spin, children }: { readonly tone?: Tone; readonly icon?: Icon; readonly spin?: boolean; readonly children: ReactNode }) {
+export function Badge({
+  tone = "plain",
+  icon: Mark,
+  spin,
+  children,
+}: {
+  readonly tone?: Tone;
+  readonly icon?: Icon;
+  readonly spin?: boolean;
+  readonly children: ReactNode;
+}) {
   return (
     <span className={`badge ${tone}`}>
       {Mark ? <Mark size={14} aria-hidden className={spin ? "spin" : undefined} /> : null}
@@ -65,7 +97,17 @@ export function Badge({ tone = "plain", icon: Mark, spin, children }: { readonly
   );
 }
 
-export function Notice({ tone = "plain", icon: Mark = AlertIcon, children, action }: { readonly tone?: Tone; readonly icon?: Icon; readonly children: ReactNode; readonly action?: ReactNode }) {
+export function Notice({
+  tone = "plain",
+  icon: Mark = AlertIcon,
+  children,
+  action,
+}: {
+  readonly tone?: Tone;
+  readonly icon?: Icon;
+  readonly children: ReactNode;
+  readonly action?: ReactNode;
+}) {
   return (
     <div className={`notice ${tone}`} role={tone === "bad" ? "alert" : undefined}>
       <Mark size={16} aria-hidden />
@@ -98,7 +140,15 @@ async function copyText(text: string): Promise<void> {
   area.remove();
 }
 
-export function Switch({ checked, onChange, children }: { readonly checked: boolean; readonly onChange: (checked: boolean) => void; readonly children: ReactNode }) {
+export function Switch({
+  checked,
+  onChange,
+  children,
+}: {
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+  readonly children: ReactNode;
+}) {
   return (
     <label className="switch">
       <input type="checkbox" role="switch" aria-checked={checked} checked={checked} onChange={(event) => onChange(event.target.checked)} />

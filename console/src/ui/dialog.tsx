@@ -4,7 +4,17 @@ import { useTranslation } from "react-i18next";
 import { IconButton } from "./basics.tsx";
 import { CloseIcon } from "./icons.ts";
 
-export function Dialog({ title, onClose, wide, children }: { readonly title: string; readonly onClose: () => void; readonly wide?: boolean; readonly children: ReactNode }) {
+export function Dialog({
+  title,
+  onClose,
+  wide,
+  children,
+}: {
+  readonly title: string;
+  readonly onClose: () => void;
+  readonly wide?: boolean;
+  readonly children: ReactNode;
+}) {
   const { t } = useTranslation();
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();

@@ -2,9 +2,14 @@
 import { useTranslation } from "react-i18next";
 import { ClientError } from "#client";
 import { Button, CopyButton, Notice } from "./basics.tsx";
-import { RetryIcon, AlertIcon } from "./icons.ts";
+import { AlertIcon, RetryIcon } from "./icons.ts";
 
-export type ErrorLike = { readonly code: string; readonly message: string; readonly hint?: string | undefined; readonly zh?: { readonly message: string; readonly hint?: string | undefined } | undefined };
+export type ErrorLike = {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly zh?: { readonly message: string; readonly hint?: string | undefined } | undefined;
+};
 
 export function toErrorLike(error: unknown): ErrorLike {
   if (error instanceof ClientError) return error.record;
@@ -31,7 +36,11 @@ export function ErrorCard({ error, onRetry }: { readonly error: unknown; readonl
       icon={AlertIcon}
       action={
         <span className="row">
-          {onRetry ? <Button small look="quiet" icon={RetryIcon} onClick={onRetry}>{t("common.retry")}</Button> : null}
+          {onRetry ? (
+            <Button small look="quiet" icon={RetryIcon} onClick={onRetry}>
+              {t("common.retry")}
+            </Button>
+          ) : null}
           <CopyButton text={`${words.code}: ${words.message}`} label={t("error.copyCode")} />
         </span>
       }

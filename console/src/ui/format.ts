@@ -16,12 +16,23 @@ export function useFormat() {
       step++;
     }
     const unit = units[step] ?? "byte";
-    return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: step === 0 ? "long" : "short", maximumFractionDigits: rest < 10 && step > 0 ? 1 : 0 }).format(rest);
+    return new Intl.NumberFormat(locale, {
+      style: "unit",
+      unit,
+      unitDisplay: step === 0 ? "long" : "short",
+      maximumFractionDigits: rest < 10 && step > 0 ? 1 : 0,
+    }).format(rest);
   }
 
   /** Honest about what it is: rounded up, "about". */
   function duration(seconds: number): string {
-    const one = (value: number, unit: string): string => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: locale.startsWith("zh") ? "short" : "long", maximumFractionDigits: 0 }).format(value);
+    const one = (value: number, unit: string): string =>
+      new Intl.NumberFormat(locale, {
+        style: "unit",
+        unit,
+        unitDisplay: locale.startsWith("zh") ? "short" : "long",
+        maximumFractionDigits: 0,
+      }).format(value);
     if (seconds < 60) return one(Math.max(1, Math.ceil(seconds)), "second");
     if (seconds < 5400) return one(Math.ceil(seconds / 60), "minute");
     return one(Math.ceil(seconds / 3600), "hour");

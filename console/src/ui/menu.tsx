@@ -49,11 +49,29 @@ export function Menu({ label, text, icon: Mark, className = "button quiet icon s
 
   return (
     <>
-      <button ref={button} type="button" className={className} aria-label={text === undefined ? label : undefined} title={label} aria-expanded={open} aria-haspopup="true" popoverTarget={id}>
+      <button
+        ref={button}
+        type="button"
+        className={className}
+        aria-label={text === undefined ? label : undefined}
+        title={label}
+        aria-expanded={open}
+        aria-haspopup="true"
+        popoverTarget={id}
+      >
         {Mark ? <Mark size={15} aria-hidden /> : null}
         {text}
       </button>
-      <div ref={panel} id={id} popover="auto" className="menu" role="group" aria-label={label} onKeyDown={onKeyDown} onToggle={(event) => setOpen((event.nativeEvent as ToggleEvent).newState === "open")}>
+      <div
+        ref={panel}
+        id={id}
+        popover="auto"
+        className="menu"
+        role="group"
+        aria-label={label}
+        onKeyDown={onKeyDown}
+        onToggle={(event) => setOpen((event.nativeEvent as ToggleEvent).newState === "open")}
+      >
         {open ? children(close) : null}
       </div>
     </>

@@ -27,14 +27,19 @@ export function dismissToast(id: number): void {
 
 export function Toasts() {
   const { t } = useTranslation();
-  const list = useSyncExternalStore((listener) => (listeners.add(listener), () => listeners.delete(listener)), () => toasts);
+  const list = useSyncExternalStore(
+    (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    () => toasts,
+  );
   return (
     <div className="toasts" role="status" aria-live="polite">
       {list.map((toast) => (
         <div key={toast.id} className="toast">
           <span className="grow">{toast.text}</span>
           {toast.undo ? (
-            <Button small look="quiet" icon={UndoIcon} onClick={() => (toast.undo?.(), dismissToast(toast.id))}>{t("common.undo")}</Button>
+            <Button small look="quiet" icon={UndoIcon} onClick={() => (toast.undo?.(), dismissToast(toast.id))}>
+              {t("common.undo")}
+            </Button>
           ) : (
             <IconButton label={t("common.close")} icon={CloseIcon} onClick={() => dismissToast(toast.id)} />
           )}

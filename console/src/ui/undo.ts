@@ -39,5 +39,8 @@ export function removeWithUndo(id: string, text: string, remove: () => Promise<v
 
 /** Ids that are on their way out; lists leave them out. */
 export function useRemoving(): ReadonlyMap<string, unknown> {
-  return useSyncExternalStore((listener) => (listeners.add(listener), () => listeners.delete(listener)), () => pending);
+  return useSyncExternalStore(
+    (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    () => pending,
+  );
 }

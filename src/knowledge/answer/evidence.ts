@@ -100,7 +100,7 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
   );
   sentences.sort((a, b) => b.score - a.score || a.hitRank - b.hitRank || a.start - b.start);
   const passageUnits = parts.map((list, rank) => new Set([...(headings[rank] ?? []), ...list.flatMap((sentence) => [...sentence.units])]));
-  const topic = unitsOf(`${question.text.slice(0, question.holeStart)} ${question.text.slice(question.holeEnd)}`.replace(framing, " "));
+  const topic = topicOf(`${question.text.slice(0, question.holeStart)} ${question.text.slice(question.holeEnd)}`);
   const names = new Set([...weights.keys()].filter(isName));
   return {
     sentences,
@@ -111,6 +111,17 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
     held: topic.size === 0 ? 0 : Math.max(0, ...passageUnits.map((units) => [...topic].filter((unit) => units.has(unit)).length / topic.size)),
   };
 }
+
+/** What the words are about. Pairs of Latin letters and English's small words are in every English text: they show nothing. */
+function topicOf(text: string): Set<string> {
+  return new Set([...unitsOf(text.replace(framing, " "))].filter((unit) => !/^#[a-z]{2}$/.test(unit) && !smallWords.has(unit)));
+}
+
+const smallWords = new Set(
+  "a an the of in on at to for from by with and or is are was were be been do does did has have had who whom whose what which when where why how that this it its as not can may must will would should there".split(
+    " ",
+  ),
+);
 
 /** Words that frame a question and that no document needs to repeat: "at most", "may", "in general". */
 const framing = /最(?:长|短|多|少|高|低|大|小|晚|早|迟|快|慢)|不?可以|不?应[当该]|需要|必须|能[够否]?|是否|请问|一般|通常|到底|究竟|[吗呢啊]/g;

@@ -14,7 +14,8 @@ export type SegmentOptions = {
 let jieba: Jieba | undefined;
 
 /** Latin words and numbers with what joins them ("gb/t-2312", "3.14", "c++"), runs of ideographs, words of other scripts. */
-const pieces = /[a-z0-9]+(?:[-/._+#&'][a-z0-9]+)*(?:\+\+|#|%)?|[\p{Script=Han}〇]+|[\p{L}\p{N}\p{M}]+?(?=[a-z0-9\p{Script=Han}]|[^\p{L}\p{N}\p{M}]|$)/gu;
+const pieces =
+  /[a-z0-9]+(?:[-/._+#&'][a-z0-9]+)*(?:\+\+|#|%)?|[\p{Script=Han}〇]+|[\p{L}\p{N}\p{M}]+?(?=[a-z0-9\p{Script=Han}]|[^\p{L}\p{N}\p{M}]|$)/gu;
 const joined = /[-/._+#&']/;
 
 /** Index words in reading order, repeated as often as they occur. */

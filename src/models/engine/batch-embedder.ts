@@ -7,7 +7,11 @@ import { type LlamaLibrary, loadLlamaLibrary, type Pointer } from "./llama-libra
 export type Embedder = {
   readonly dimensions: number;
   readonly maxTokens: number;
-  embed(texts: readonly string[], kind: EmbedKind, signal?: AbortSignal): Promise<{ readonly vectors: readonly Float32Array[]; readonly tokens: number }>;
+  embed(
+    texts: readonly string[],
+    kind: EmbedKind,
+    signal?: AbortSignal,
+  ): Promise<{ readonly vectors: readonly Float32Array[]; readonly tokens: number }>;
   countTokens(texts: readonly string[]): readonly number[];
   dispose(): Promise<void>;
 };
@@ -108,7 +112,15 @@ class BatchEmbedder implements Embedder {
   }
 
   #step(count: number): Promise<void> {
-    const batch = { n_tokens: count, token: this.#tokens, embd: null, pos: this.#positions, n_seq_id: this.#sequenceCounts, seq_id: this.#sequencePointers, logits: this.#outputs };
+    const batch = {
+      n_tokens: count,
+      token: this.#tokens,
+      embd: null,
+      pos: this.#positions,
+      n_seq_id: this.#sequenceCounts,
+      seq_id: this.#sequencePointers,
+      logits: this.#outputs,
+    };
     return new Promise((resolve, reject) => {
       this.#library.decode.async(this.#context, batch, (error, result) => {
         if (error !== null) reject(error);
@@ -128,7 +140,10 @@ class BatchEmbedder implements Embedder {
   }
 
   #vector(sequence: number): Float32Array {
-    const raw = koffi.decode(this.#library.sequenceEmbedding(this.#context, sequence), koffi.array("float", this.dimensions, "Typed")) as Float32Array;
+    const raw = koffi.decode(
+      this.#library.sequenceEmbedding(this.#context, sequence),
+      koffi.array("float", this.dimensions, "Typed"),
+    ) as Float32Array;
     const vector = Float32Array.from(raw);
     let sum = 0;
     for (const value of vector) sum += value * value;
@@ -145,16 +160,31 @@ class BatchEmbedder implements Embedder {
 }
 
 /** Null where the platform's library is not known: the caller then uses node-llama-cpp one text at a time. */
-export async function loadBatchEmbedder(filePath: string, options: { readonly threads: number; readonly prefixed?: boolean }): Promise<Embedder | null> {
+export async function loadBatchEmbedder(
+  filePath: string,
+  options: { readonly threads: number; readonly prefixed?: boolean },
+): Promise<Embedder | null> {
   const library = loadLlamaLibrary();
   if (library === null) return null;
   const modelParams = { ...library.modelDefaults(), n_gpu_layers: 0 };
-  const model = await new Promise<Pointer>((resolve, reject) => library.loadModel.async(filePath, modelParams, (error, result) => (error === null ? resolve(result) : reject(error))));
-  if (model === null) throw new StarboxError("model_invalid", `llama.cpp cannot load the embedder ${filePath}.`, { hint: "starbox models verify ID checks the file." });
+  const model = await new Promise<Pointer>((resolve, reject) =>
+    library.loadModel.async(filePath, modelParams, (error, result) => (error === null ? resolve(result) : reject(error))),
+  );
+  if (model === null)
+    throw new StarboxError("model_invalid", `llama.cpp cannot load the embedder ${filePath}.`, { hint: "starbox models verify ID checks the file." });
   const maxTokens = Math.min(library.trainedContext(model), 2048);
   const size = Math.max(maxTokens, tokensPerStep);
   const context = library.createContext(model, {
-    ...library.contextDefaults(), n_ctx: size, n_batch: size, n_ubatch: size, n_seq_max: maxSequences, n_threads: options.threads, n_threads_batch: options.threads, embeddings: true, flash_attn_type: 1, kv_unified: true,
+    ...library.contextDefaults(),
+    n_ctx: size,
+    n_batch: size,
+    n_ubatch: size,
+    n_seq_max: maxSequences,
+    n_threads: options.threads,
+    n_threads_batch: options.threads,
+    embeddings: true,
+    flash_attn_type: 1,
+    kv_unified: true,
   });
   if (context === null) {
     library.freeModel(model);

@@ -1,10 +1,22 @@
-import { StarboxError } from "#base";
 import { expect, test } from "vitest";
+import { StarboxError } from "#base";
 import { toGrammarSchema, toolCallSchema } from "./json-grammar.ts";
 
 test("anyOf, definitions and annotations are brought into the engine's dialect", () => {
-  expect(toGrammarSchema({ title: "T", type: "object", properties: { a: { anyOf: [{ type: "string" }, { $ref: "#/definitions/b" }] } }, required: ["a"], definitions: { b: { type: "integer", description: "n" } } })).toEqual({
-    type: "object", properties: { a: { oneOf: [{ type: "string" }, { $ref: "#/$defs/b" }] } }, required: ["a"], $defs: { b: { type: "integer" } }, additionalProperties: false,
+  expect(
+    toGrammarSchema({
+      title: "T",
+      type: "object",
+      properties: { a: { anyOf: [{ type: "string" }, { $ref: "#/definitions/b" }] } },
+      required: ["a"],
+      definitions: { b: { type: "integer", description: "n" } },
+    }),
+  ).toEqual({
+    type: "object",
+    properties: { a: { oneOf: [{ type: "string" }, { $ref: "#/$defs/b" }] } },
+    required: ["a"],
+    $defs: { b: { type: "integer" } },
+    additionalProperties: false,
   });
 });
 
@@ -19,7 +31,9 @@ test("what cannot be enforced is refused with its place", () => {
 });
 
 test("type lists with objects become alternatives", () => {
-  expect(toGrammarSchema({ type: ["object", "null"], properties: { a: { type: "string" } } })).toMatchObject({ oneOf: [{ type: "object" }, { type: "null" }] });
+  expect(toGrammarSchema({ type: ["object", "null"], properties: { a: { type: "string" } } })).toMatchObject({
+    oneOf: [{ type: "object" }, { type: "null" }],
+  });
 });
 
 test("a named choice must be among the tools", () => {

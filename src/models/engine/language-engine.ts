@@ -1,13 +1,24 @@
 /** @file A language model in memory, over node-llama-cpp: prompt, prefix cache, sampling, stops, tools. Lives in the engine process; knows no people and no queue. */
-import { getLlama, type Llama, type LlamaContext, type LlamaContextSequence, type LlamaGrammar, LlamaGrammarEvaluationState, LlamaLogLevel, type LlamaModel, LlamaVocabularyType, type Token } from "node-llama-cpp";
+import {
+  getLlama,
+  type Llama,
+  type LlamaContext,
+  type LlamaContextSequence,
+  type LlamaGrammar,
+  LlamaGrammarEvaluationState,
+  LlamaLogLevel,
+  type LlamaModel,
+  LlamaVocabularyType,
+  type Token,
+} from "node-llama-cpp";
 import { StarboxError } from "#base";
 import type { FinishReason, GenerateRequest, StreamPart, ToolDefinition } from "#contracts";
 import { preferFastCopy } from "./fast-copy.ts";
 import { toGrammarSchema, toolCallSchema } from "./json-grammar.ts";
 import type { EngineInfo, EngineLoad, WireRequest } from "./protocol.ts";
 import { type PromptPiece, renderPrompt } from "./render-prompt.ts";
-import { ThreadGovernor } from "./thread-governor.ts";
 import { newCallId, parseToolCall, TextGate } from "./text-gate.ts";
+import { ThreadGovernor } from "./thread-governor.ts";
 
 /** Prompt tokens between two looks at whether the reader has left. */
 const promptStep = 256;
@@ -33,16 +44,34 @@ export class LanguageEngine {
     this.#governor = new ThreadGovernor(context.idealThreads, (threads) => {
       llama.maxThreads = threads;
     });
-    this.info = { contextTokens: context.contextSize, dimensions: model.embeddingVectorSize, maxTokens: context.contextSize, device: llama.gpu === false ? "cpu" : llama.gpu };
+    this.info = {
+      contextTokens: context.contextSize,
+      dimensions: model.embeddingVectorSize,
+      maxTokens: context.contextSize,
+      device: llama.gpu === false ? "cpu" : llama.gpu,
+    };
   }
 
   static async load(options: EngineLoad): Promise<LanguageEngine> {
-    const llama = await getLlama({ build: "never", skipDownload: true, gpu: options.gpu, logLevel: LlamaLogLevel.error, progressLogs: false, ...(options.threads > 0 ? { maxThreads: options.threads } : {}) });
+    const llama = await getLlama({
+      build: "never",
+      skipDownload: true,
+      gpu: options.gpu,
+      logLevel: LlamaLogLevel.error,
+      progressLogs: false,
+      ...(options.threads > 0 ? { maxThreads: options.threads } : {}),
+    });
     const modelPath = options.fastPath !== null && llama.gpu === false ? await preferFastCopy(options.filePath, options.fastPath) : options.filePath;
     // The fast copy is repacked into memory as a whole: mapped as well it would lie there twice.
     const model = await llama.loadModel({ modelPath, useMmap: modelPath === options.filePath, ignoreMemorySafetyChecks: true });
     const contextSize = Math.min(options.contextTokens, model.trainContextSize);
-    const context = await model.createContext({ contextSize, sequences: options.parallel, batchSize: promptStep, ignoreMemorySafetyChecks: true, ...(options.threads > 0 ? { threads: options.threads } : {}) });
+    const context = await model.createContext({
+      contextSize,
+      sequences: options.parallel,
+      batchSize: promptStep,
+      ignoreMemorySafetyChecks: true,
+      ...(options.threads > 0 ? { threads: options.threads } : {}),
+    });
     const slots = Array.from({ length: options.parallel }, () => ({ sequence: context.getSequence(), busy: false, lastUsed: 0, leave: () => {} }));
     return new LanguageEngine(llama, model, context, slots);
   }
@@ -53,7 +82,8 @@ export class LanguageEngine {
 
   async generate(request: WireRequest, signal: AbortSignal, emit: Emit): Promise<void> {
     const tools = request.toolChoice === "none" ? [] : (request.tools ?? []);
-    const forced = tools.length > 0 && request.toolChoice !== undefined && request.toolChoice !== "auto" ? toolCallSchema(tools, request.toolChoice) : null;
+    const forced =
+      tools.length > 0 && request.toolChoice !== undefined && request.toolChoice !== "auto" ? toolCallSchema(tools, request.toolChoice) : null;
     const tokens = this.#promptTokens(request.input, tools, forced !== null);
     const room = this.info.contextTokens - tokens.length;
     if (room < 1) throw this.#tooLong(tokens.length);
@@ -63,9 +93,10 @@ export class LanguageEngine {
     try {
       emit({ type: "start" });
       const cachedTokens = await this.#prefill(slot, tokens, request.seed !== undefined, signal);
-      const { reason, completionTokens } = forced !== null
-        ? await this.#runForcedCall(slot, tokens, request, grammar, limit, tools, signal, emit)
-        : await this.#runText(slot, tokens, request, grammar, limit, tools, signal, emit);
+      const { reason, completionTokens } =
+        forced !== null
+          ? await this.#runForcedCall(slot, tokens, request, grammar, limit, tools, signal, emit)
+          : await this.#runText(slot, tokens, request, grammar, limit, tools, signal, emit);
       emit({ type: "finish", reason, usage: { promptTokens: tokens.length, completionTokens, cachedTokens } });
     } finally {
       this.#giveBack(slot);
@@ -73,7 +104,11 @@ export class LanguageEngine {
   }
 
   /** Natural logarithm of the probability of each continuation after the input, from raw logits over the whole vocabulary: no sampling settings touch them. */
-  async score(input: GenerateRequest["input"], continuations: readonly string[], signal: AbortSignal): Promise<{ logprob: number; tokens: number }[]> {
+  async score(
+    input: GenerateRequest["input"],
+    continuations: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ logprob: number; tokens: number }[]> {
     const prompt = this.#promptTokens(input, [], false);
     const slot = await this.#takeSlot(prompt, false);
     try {
@@ -84,7 +119,10 @@ export class LanguageEngine {
         const tokens = this.#model.tokenize(continuation);
         if (prompt.length + tokens.length > this.info.contextTokens) throw this.#tooLong(prompt.length + tokens.length);
         await slot.sequence.adaptStateToTokens(prompt.slice(0, -1), false);
-        results.push({ logprob: tokens.length === 0 ? 0 : await scoreTokens(slot.sequence, prompt[prompt.length - 1], tokens), tokens: tokens.length });
+        results.push({
+          logprob: tokens.length === 0 ? 0 : await scoreTokens(slot.sequence, prompt[prompt.length - 1], tokens),
+          tokens: tokens.length,
+        });
       }
       return results;
     } finally {
@@ -93,16 +131,28 @@ export class LanguageEngine {
   }
 
   #tooLong(tokens: number): StarboxError {
-    return new StarboxError("context_too_long", `The prompt has ${tokens} tokens; this model's context holds ${this.info.contextTokens}, with at least one left for the answer.`, {
-      hint: "Shorten the conversation, or raise STARBOX_CONTEXT.", details: { promptTokens: tokens, contextTokens: this.info.contextTokens },
-      zh: { message: `提示有 ${tokens} 个词元，模型上下文只能容纳 ${this.info.contextTokens} 个。`, hint: "请缩短对话，或调大 STARBOX_CONTEXT。" },
-    });
+    return new StarboxError(
+      "context_too_long",
+      `The prompt has ${tokens} tokens; this model's context holds ${this.info.contextTokens}, with at least one left for the answer.`,
+      {
+        hint: "Shorten the conversation, or raise STARBOX_CONTEXT.",
+        details: { promptTokens: tokens, contextTokens: this.info.contextTokens },
+        zh: { message: `提示有 ${tokens} 个词元，模型上下文只能容纳 ${this.info.contextTokens} 个。`, hint: "请缩短对话，或调大 STARBOX_CONTEXT。" },
+      },
+    );
   }
 
   #promptTokens(input: GenerateRequest["input"], tools: readonly ToolDefinition[], forcedCall: boolean): Token[] {
-    const pieces: PromptPiece[] = "prompt" in input
-      ? [{ text: input.prompt, control: true }] // a raw prompt is the developer's own: FIM and template tokens count
-      : renderPrompt({ template: this.#model.fileInfo.metadata.tokenizer?.chat_template ?? fallbackTemplate, messages: input.messages, tools, bosToken: this.#model.tokens.bosString ?? "", eosToken: this.#model.tokens.eosString ?? "" });
+    const pieces: PromptPiece[] =
+      "prompt" in input
+        ? [{ text: input.prompt, control: true }] // a raw prompt is the developer's own: FIM and template tokens count
+        : renderPrompt({
+            template: this.#model.fileInfo.metadata.tokenizer?.chat_template ?? fallbackTemplate,
+            messages: input.messages,
+            tools,
+            bosToken: this.#model.tokens.bosString ?? "",
+            eosToken: this.#model.tokens.eosString ?? "",
+          });
     if (forcedCall) pieces.push({ text: "<tool_call>\n", control: true });
     const tokens: Token[] = [];
     const bos = this.#model.tokens.bos;
@@ -124,10 +174,15 @@ export class LanguageEngine {
     if (grammar === undefined) {
       const anyObject = Object.keys(schema).length === 0;
       try {
-        grammar = anyObject ? await this.#llama.getGrammarFor("json") : await this.#llama.createGrammarForJsonSchema(toGrammarSchema(schema) as Parameters<Llama["createGrammarForJsonSchema"]>[0]);
+        grammar = anyObject
+          ? await this.#llama.getGrammarFor("json")
+          : await this.#llama.createGrammarForJsonSchema(toGrammarSchema(schema) as Parameters<Llama["createGrammarForJsonSchema"]>[0]);
       } catch (cause) {
         if (StarboxError.is(cause)) throw cause;
-        throw new StarboxError("invalid_input", `The JSON schema makes no grammar: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, zh: { message: "无法由该 JSON Schema 生成语法。" } });
+        throw new StarboxError("invalid_input", `The JSON schema makes no grammar: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+          zh: { message: "无法由该 JSON Schema 生成语法。" },
+        });
       }
       if (this.#grammars.size >= 64) this.#grammars.delete(this.#grammars.keys().next().value ?? "");
       this.#grammars.set(key, grammar);
@@ -140,7 +195,9 @@ export class LanguageEngine {
     for (;;) {
       const free = this.#slots.filter((slot) => !slot.busy);
       const shared = (slot: Slot): number => (fresh ? 0 : commonPrefix(slot.sequence.contextTokens, tokens));
-      const best = free.map((slot) => ({ slot, shared: shared(slot) })).sort((a, b) => b.shared - a.shared || a.slot.lastUsed - b.slot.lastUsed)[0]?.slot;
+      const best = free
+        .map((slot) => ({ slot, shared: shared(slot) }))
+        .sort((a, b) => b.shared - a.shared || a.slot.lastUsed - b.slot.lastUsed)[0]?.slot;
       if (best !== undefined) {
         best.busy = true;
         best.leave = this.#governor.enter();
@@ -170,7 +227,14 @@ export class LanguageEngine {
     return cached;
   }
 
-  async *#tokens(slot: Slot, tokens: Token[], request: WireRequest, grammar: LlamaGrammar | null, limit: number, signal: AbortSignal): AsyncGenerator<Token> {
+  async *#tokens(
+    slot: Slot,
+    tokens: Token[],
+    request: WireRequest,
+    grammar: LlamaGrammar | null,
+    limit: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Token> {
     const last = tokens[tokens.length - 1];
     if (last === undefined || limit < 1) return;
     let count = 0;
@@ -187,7 +251,16 @@ export class LanguageEngine {
     }
   }
 
-  async #runText(slot: Slot, tokens: Token[], request: WireRequest, grammar: LlamaGrammar | null, limit: number, tools: readonly ToolDefinition[], signal: AbortSignal, emit: Emit): Promise<{ reason: FinishReason; completionTokens: number }> {
+  async #runText(
+    slot: Slot,
+    tokens: Token[],
+    request: WireRequest,
+    grammar: LlamaGrammar | null,
+    limit: number,
+    tools: readonly ToolDefinition[],
+    signal: AbortSignal,
+    emit: Emit,
+  ): Promise<{ reason: FinishReason; completionTokens: number }> {
     const gate = new TextGate({ stops: request.stop ?? [], tools: new Set(tools.map((tool) => tool.name)) });
     const writer = new TokenWriter(this.#model, tokens);
     let completionTokens = 0;
@@ -213,7 +286,16 @@ export class LanguageEngine {
     return { reason: called ? "tool-calls" : !stopped && completionTokens >= limit ? "length" : "stop", completionTokens };
   }
 
-  async #runForcedCall(slot: Slot, tokens: Token[], request: WireRequest, grammar: LlamaGrammar | null, limit: number, tools: readonly ToolDefinition[], signal: AbortSignal, emit: Emit): Promise<{ reason: FinishReason; completionTokens: number }> {
+  async #runForcedCall(
+    slot: Slot,
+    tokens: Token[],
+    request: WireRequest,
+    grammar: LlamaGrammar | null,
+    limit: number,
+    tools: readonly ToolDefinition[],
+    signal: AbortSignal,
+    emit: Emit,
+  ): Promise<{ reason: FinishReason; completionTokens: number }> {
     const generated: Token[] = [];
     for await (const token of this.#tokens(slot, tokens, request, grammar, limit, signal)) generated.push(token);
     const text = this.#model.detokenize(generated);
@@ -223,7 +305,8 @@ export class LanguageEngine {
       const name = /"name"\s*:\s*"([^"]+)"/.exec(text)?.[1];
       const begin = text.search(/"arguments"\s*:/);
       // Cut off by the length limit: the half call is shown as it is, as OpenAI does.
-      if (name !== undefined && begin >= 0) emit({ type: "tool-call", call: { id: newCallId(), name, arguments: text.slice(text.indexOf(":", begin) + 1).trim() } });
+      if (name !== undefined && begin >= 0)
+        emit({ type: "tool-call", call: { id: newCallId(), name, arguments: text.slice(text.indexOf(":", begin) + 1).trim() } });
     }
     return { reason: call !== null ? "tool-calls" : "length", completionTokens: generated.length };
   }
@@ -266,12 +349,18 @@ function commonPrefix(a: readonly Token[], b: readonly Token[]): number {
 
 async function scoreTokens(sequence: LlamaContextSequence, last: Token | undefined, tokens: readonly Token[]): Promise<number> {
   const inputs = [last, ...tokens.slice(0, -1)];
-  const outputs = await sequence.controlledEvaluate(inputs.map((token, i) => [token as Token, { generateNext: { logits: { filter: { tokens: [tokens[i] as Token], includeTop: 1 } }, totalLogitWeight: true, options: { temperature: 0 } } }]));
+  const outputs = await sequence.controlledEvaluate(
+    inputs.map((token, i) => [
+      token as Token,
+      { generateNext: { logits: { filter: { tokens: [tokens[i] as Token], includeTop: 1 } }, totalLogitWeight: true, options: { temperature: 0 } } },
+    ]),
+  );
   let sum = 0;
   tokens.forEach((token, i) => {
     const next = outputs[i]?.next;
     const logit = next?.logits?.get(token);
-    if (next?.logits === undefined || next.totalLogitWeight === undefined || logit === undefined) throw new StarboxError("engine_failed", "The engine gave no logits for a token that was asked for.");
+    if (next?.logits === undefined || next.totalLogitWeight === undefined || logit === undefined)
+      throw new StarboxError("engine_failed", "The engine gave no logits for a token that was asked for.");
     sum += logit - Math.max(...next.logits.values()) - Math.log(next.totalLogitWeight);
   });
   return sum;

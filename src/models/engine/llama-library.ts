@@ -8,22 +8,97 @@ import koffi from "koffi";
 const knownReleases = ["v0.5.0"];
 
 const modelParams = koffi.struct("llama_model_params", {
-  devices: "void*", overrides: "void*", n_gpu_layers: "int32", split_mode: "int32", load_mode: "int32", lazy_mode: "int32", main_gpu: "int32", tensor_split: "void*",
-  progress: "void*", progress_data: "void*", kv_overrides: "void*", vocab_only: "bool", check_tensors: "bool", use_extra_bufts: "bool", no_host: "bool", no_alloc: "bool", load_mtp: "bool",
+  devices: "void*",
+  overrides: "void*",
+  n_gpu_layers: "int32",
+  split_mode: "int32",
+  load_mode: "int32",
+  lazy_mode: "int32",
+  main_gpu: "int32",
+  tensor_split: "void*",
+  progress: "void*",
+  progress_data: "void*",
+  kv_overrides: "void*",
+  vocab_only: "bool",
+  check_tensors: "bool",
+  use_extra_bufts: "bool",
+  no_host: "bool",
+  no_alloc: "bool",
+  load_mtp: "bool",
 });
 const contextParams = koffi.struct("llama_context_params", {
-  n_ctx: "uint32", n_batch: "uint32", n_ubatch: "uint32", n_seq_max: "uint32", n_rs_seq: "uint32", n_outputs_max: "uint32", n_outputs_max_per_seq: "uint32", n_threads: "int32", n_threads_batch: "int32",
-  ctx_type: "int32", rope_scaling_type: "int32", pooling_type: "int32", attention_type: "int32", flash_attn_type: "int32",
-  rope_freq_base: "float", rope_freq_scale: "float", yarn_ext_factor: "float", yarn_attn_factor: "float", yarn_beta_fast: "float", yarn_beta_slow: "float", yarn_orig_ctx: "uint32", defrag_thold: "float",
-  cb_eval: "void*", cb_eval_data: "void*", type_k: "int32", type_v: "int32", abort: "void*", abort_data: "void*",
-  embeddings: "bool", offload_kqv: "bool", no_perf: "bool", op_offload: "bool", swa_full: "bool", kv_unified: "bool", samplers: "void*", n_samplers: "size_t", ctx_other: "void*",
+  n_ctx: "uint32",
+  n_batch: "uint32",
+  n_ubatch: "uint32",
+  n_seq_max: "uint32",
+  n_rs_seq: "uint32",
+  n_outputs_max: "uint32",
+  n_outputs_max_per_seq: "uint32",
+  n_threads: "int32",
+  n_threads_batch: "int32",
+  ctx_type: "int32",
+  rope_scaling_type: "int32",
+  pooling_type: "int32",
+  attention_type: "int32",
+  flash_attn_type: "int32",
+  rope_freq_base: "float",
+  rope_freq_scale: "float",
+  yarn_ext_factor: "float",
+  yarn_attn_factor: "float",
+  yarn_beta_fast: "float",
+  yarn_beta_slow: "float",
+  yarn_orig_ctx: "uint32",
+  defrag_thold: "float",
+  cb_eval: "void*",
+  cb_eval_data: "void*",
+  type_k: "int32",
+  type_v: "int32",
+  abort: "void*",
+  abort_data: "void*",
+  embeddings: "bool",
+  offload_kqv: "bool",
+  no_perf: "bool",
+  op_offload: "bool",
+  swa_full: "bool",
+  kv_unified: "bool",
+  samplers: "void*",
+  n_samplers: "size_t",
+  ctx_other: "void*",
 });
-const batchStruct = koffi.struct("llama_batch", { n_tokens: "int32", token: "int32*", embd: "float*", pos: "int32*", n_seq_id: "int32*", seq_id: "void*", logits: "int8*" });
+const batchStruct = koffi.struct("llama_batch", {
+  n_tokens: "int32",
+  token: "int32*",
+  embd: "float*",
+  pos: "int32*",
+  n_seq_id: "int32*",
+  seq_id: "void*",
+  logits: "int8*",
+});
 
 export type Pointer = unknown;
 type ModelParams = { n_gpu_layers: number; use_extra_bufts: boolean; vocab_only: boolean; check_tensors: boolean };
-type ContextParams = { n_ctx: number; n_batch: number; n_ubatch: number; n_seq_max: number; n_threads: number; n_threads_batch: number; embeddings: boolean; flash_attn_type: number; kv_unified: boolean; type_k: number; type_v: number };
-export type Batch = { readonly n_tokens: number; readonly token: Int32Array; readonly embd: null; readonly pos: Int32Array; readonly n_seq_id: Int32Array; readonly seq_id: BigUint64Array; readonly logits: Int8Array };
+type ContextParams = {
+  n_ctx: number;
+  n_batch: number;
+  n_ubatch: number;
+  n_seq_max: number;
+  n_threads: number;
+  n_threads_batch: number;
+  embeddings: boolean;
+  flash_attn_type: number;
+  kv_unified: boolean;
+  type_k: number;
+  type_v: number;
+};
+export type Batch = {
+  readonly n_tokens: number;
+  readonly token: Int32Array;
+  readonly embd: null;
+  readonly pos: Int32Array;
+  readonly n_seq_id: Int32Array;
+  readonly seq_id: BigUint64Array;
+  readonly logits: Int8Array;
+};
 type Fn<A extends readonly unknown[], R> = ((...args: A) => R) & { async: (...args: [...A, (error: Error | null, result: R) => void]) => void };
 
 export type LlamaLibrary = {
@@ -37,7 +112,15 @@ export type LlamaLibrary = {
   readonly width: (model: Pointer) => number;
   readonly trainedContext: (model: Pointer) => number;
   readonly endToken: (vocabulary: Pointer) => number;
-  readonly tokenize: (vocabulary: Pointer, text: string, bytes: number, tokens: Int32Array, max: number, special: boolean, parseSpecial: boolean) => number;
+  readonly tokenize: (
+    vocabulary: Pointer,
+    text: string,
+    bytes: number,
+    tokens: Int32Array,
+    max: number,
+    special: boolean,
+    parseSpecial: boolean,
+  ) => number;
   readonly decode: Fn<[Pointer, Batch], number>;
   readonly sequenceEmbedding: (context: Pointer, sequence: number) => Pointer;
   readonly vocabularySize: (vocabulary: Pointer) => number;
@@ -52,7 +135,9 @@ function findFolder(): { readonly folder: string; readonly release: string } | n
   const platform = `linux-${process.arch}`;
   try {
     const folder = path.join(path.dirname(require.resolve(`@node-llama-cpp/${platform}`)), "../bins", platform);
-    const release = readdirSync(folder).map((name) => /^libllama\.(v[\d.]+)\.so$/.exec(name)?.[1]).find((found) => found !== undefined);
+    const release = readdirSync(folder)
+      .map((name) => /^libllama\.(v[\d.]+)\.so$/.exec(name)?.[1])
+      .find((found) => found !== undefined);
     return release === undefined || !knownReleases.includes(release) ? null : { folder, release };
   } catch {
     return null;
@@ -63,7 +148,17 @@ function findFolder(): { readonly folder: string; readonly release: string } | n
 function layoutsFit(library: LlamaLibrary): boolean {
   const context = library.contextDefaults();
   const model = library.modelDefaults();
-  return context.n_ctx === 512 && context.n_batch === 2048 && context.n_ubatch === 512 && context.n_seq_max === 1 && context.type_k === 1 && context.type_v === 1 && !context.embeddings && !model.vocab_only && model.use_extra_bufts;
+  return (
+    context.n_ctx === 512 &&
+    context.n_batch === 2048 &&
+    context.n_ubatch === 512 &&
+    context.n_seq_max === 1 &&
+    context.type_k === 1 &&
+    context.type_v === 1 &&
+    !context.embeddings &&
+    !model.vocab_only &&
+    model.use_extra_bufts
+  );
 }
 
 let loaded: LlamaLibrary | null | undefined;

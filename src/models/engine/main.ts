@@ -29,13 +29,27 @@ async function load(options: EngineLoad): Promise<Loaded> {
   const { loadBatchEmbedder } = await import("./batch-embedder.ts");
   const { loadSingleEmbedder } = await import("./single-embedder.ts");
   // One thread: two that wait for each other in every layer lose more than they win on short texts, above all on a busy machine.
-  const batch = options.gpu === false ? await loadBatchEmbedder(options.filePath, { threads: options.threads > 0 ? options.threads : 1, prefixed: options.prefixed }) : null;
+  const batch =
+    options.gpu === false
+      ? await loadBatchEmbedder(options.filePath, { threads: options.threads > 0 ? options.threads : 1, prefixed: options.prefixed })
+      : null;
   const embedder = batch ?? (await loadSingleEmbedder(options));
-  return { embedder, info: { contextTokens: embedder.maxTokens, dimensions: embedder.dimensions, maxTokens: embedder.maxTokens, device: batch === null ? "node-llama-cpp" : "cpu" } };
+  return {
+    embedder,
+    info: {
+      contextTokens: embedder.maxTokens,
+      dimensions: embedder.dimensions,
+      maxTokens: embedder.maxTokens,
+      device: batch === null ? "node-llama-cpp" : "cpu",
+    },
+  };
 }
 
 function wrongKind(call: EngineCall): StarboxError {
-  return new StarboxError("invalid_input", `This model cannot do "${call.type}".`, { hint: "Choose a model of the right kind: starbox models list.", zh: { message: "该模型不支持此操作。", hint: "请用 starbox models list 选择合适的模型。" } });
+  return new StarboxError("invalid_input", `This model cannot do "${call.type}".`, {
+    hint: "Choose a model of the right kind: starbox models list.",
+    zh: { message: "该模型不支持此操作。", hint: "请用 starbox models list 选择合适的模型。" },
+  });
 }
 
 async function answer(id: number, call: EngineCall, signal: AbortSignal): Promise<unknown> {
@@ -56,8 +70,18 @@ async function run(id: number, call: EngineCall): Promise<void> {
   try {
     send({ type: "done", id, result: await answer(id, call, controller.signal) });
   } catch (error) {
-    const cancelled = controller.signal.aborted ? new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" } }) : error;
-    send({ type: "error", id, error: toErrorRecord(StarboxError.is(cancelled) ? cancelled : new StarboxError("engine_failed", cancelled instanceof Error ? cancelled.message : String(cancelled))) });
+    const cancelled = controller.signal.aborted
+      ? new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" } })
+      : error;
+    send({
+      type: "error",
+      id,
+      error: toErrorRecord(
+        StarboxError.is(cancelled)
+          ? cancelled
+          : new StarboxError("engine_failed", cancelled instanceof Error ? cancelled.message : String(cancelled)),
+      ),
+    });
   } finally {
     running.delete(id);
   }
@@ -73,7 +97,16 @@ process.on("message", (message: ToEngine) => {
         send({ type: "loaded", info: result.info });
       },
       (error: unknown) => {
-        send({ type: "load-failed", error: toErrorRecord(StarboxError.is(error) ? error : new StarboxError("model_invalid", `The engine cannot load this model: ${error instanceof Error ? error.message : String(error)}`, { hint: "starbox models verify ID checks the file." })) });
+        send({
+          type: "load-failed",
+          error: toErrorRecord(
+            StarboxError.is(error)
+              ? error
+              : new StarboxError("model_invalid", `The engine cannot load this model: ${error instanceof Error ? error.message : String(error)}`, {
+                  hint: "starbox models verify ID checks the file.",
+                }),
+          ),
+        });
       },
     );
   }

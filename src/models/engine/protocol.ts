@@ -28,7 +28,10 @@ export type EngineCall =
   | { readonly type: "rank"; readonly query: string; readonly passages: readonly string[] }
   | { readonly type: "count"; readonly texts: readonly string[] };
 
-export type ToEngine = EngineLoad | { readonly type: "call"; readonly id: number; readonly call: EngineCall } | { readonly type: "cancel"; readonly id: number };
+export type ToEngine =
+  | EngineLoad
+  | { readonly type: "call"; readonly id: number; readonly call: EngineCall }
+  | { readonly type: "cancel"; readonly id: number };
 
 export type EngineInfo = { readonly contextTokens: number; readonly dimensions: number; readonly maxTokens: number; readonly device: string };
 

@@ -14,7 +14,12 @@ export class RankEngine {
     const model = await llama.loadModel({ modelPath: options.filePath, ignoreMemorySafetyChecks: true });
     const contextSize = Math.min(options.contextTokens, model.trainContextSize);
     const context = await model.createRankingContext({ contextSize, ignoreMemorySafetyChecks: true });
-    return new RankEngine(context, { contextTokens: contextSize, dimensions: 1, maxTokens: contextSize, device: llama.gpu === false ? "cpu" : llama.gpu });
+    return new RankEngine(context, {
+      contextTokens: contextSize,
+      dimensions: 1,
+      maxTokens: contextSize,
+      device: llama.gpu === false ? "cpu" : llama.gpu,
+    });
   }
   async rank(query: string, passages: readonly string[], signal: AbortSignal): Promise<readonly number[]> {
     const scores: number[] = [];

@@ -44,23 +44,47 @@ export function renderPrompt(input: TemplateInput): PromptPiece[] {
     return `${open}${contents.length - 1}${close}`;
   };
   const messages = input.messages.map((message) => {
-    if (message.role !== "assistant") return { role: message.role, content: hide(message.content), ...(message.role === "tool" ? { tool_call_id: message.toolCallId } : {}) };
+    if (message.role !== "assistant")
+      return { role: message.role, content: hide(message.content), ...(message.role === "tool" ? { tool_call_id: message.toolCallId } : {}) };
     const calls = message.toolCalls ?? [];
     return {
       role: "assistant",
       content: hide(message.content),
-      ...(calls.length === 0 ? {} : { tool_calls: calls.map((call) => ({ id: call.id, type: "function", function: { name: call.name, arguments: parseArguments(call.arguments) } })) }),
+      ...(calls.length === 0
+        ? {}
+        : {
+            tool_calls: calls.map((call) => ({
+              id: call.id,
+              type: "function",
+              function: { name: call.name, arguments: parseArguments(call.arguments) },
+            })),
+          }),
     };
   });
-  const tools = input.tools.map((tool) => ({ type: "function", function: { name: tool.name, description: tool.description ?? "", parameters: tool.parameters ?? { type: "object", properties: {} } } }));
+  const tools = input.tools.map((tool) => ({
+    type: "function",
+    function: { name: tool.name, description: tool.description ?? "", parameters: tool.parameters ?? { type: "object", properties: {} } },
+  }));
   let rendered: string;
   try {
-    rendered = compile(input.template).render({ messages, ...(tools.length === 0 ? {} : { tools }), add_generation_prompt: true, bos_token: input.bosToken, eos_token: input.eosToken, enable_thinking: false });
-  } catch (cause) {
-    throw new StarboxError("invalid_input", `The model's chat template refuses this conversation: ${cause instanceof Error ? cause.message : String(cause)}.`, {
-      hint: "Most templates want user and assistant messages in turn, the system message first.", cause,
-      zh: { message: "模型的对话模板不接受这段对话。", hint: "多数模板要求 system 在最前，user 与 assistant 交替。" },
+    rendered = compile(input.template).render({
+      messages,
+      ...(tools.length === 0 ? {} : { tools }),
+      add_generation_prompt: true,
+      bos_token: input.bosToken,
+      eos_token: input.eosToken,
+      enable_thinking: false,
     });
+  } catch (cause) {
+    throw new StarboxError(
+      "invalid_input",
+      `The model's chat template refuses this conversation: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      {
+        hint: "Most templates want user and assistant messages in turn, the system message first.",
+        cause,
+        zh: { message: "模型的对话模板不接受这段对话。", hint: "多数模板要求 system 在最前，user 与 assistant 交替。" },
+      },
+    );
   }
   // The engine puts the begin-of-text token itself, once.
   if (input.bosToken !== "" && rendered.startsWith(input.bosToken)) rendered = rendered.slice(input.bosToken.length);

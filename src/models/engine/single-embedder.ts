@@ -9,7 +9,12 @@ export async function loadSingleEmbedder(options: EngineLoad): Promise<Embedder>
   const llama = await getLlama({ build: "never", skipDownload: true, gpu: options.gpu, logLevel: LlamaLogLevel.error, progressLogs: false });
   const model = await llama.loadModel({ modelPath: options.filePath, ignoreMemorySafetyChecks: true });
   const maxTokens = Math.min(model.trainContextSize, 2048);
-  const context = await model.createEmbeddingContext({ contextSize: maxTokens, batchSize: maxTokens, threads: options.threads > 0 ? options.threads : 1, ignoreMemorySafetyChecks: true });
+  const context = await model.createEmbeddingContext({
+    contextSize: maxTokens,
+    batchSize: maxTokens,
+    threads: options.threads > 0 ? options.threads : 1,
+    ignoreMemorySafetyChecks: true,
+  });
   const room = maxTokens - 3; // the two marks, and one the library keeps free
   return {
     dimensions: model.embeddingVectorSize,

@@ -41,7 +41,10 @@ test("two calls, the second without its closing mark", () => {
 
 test("a bare JSON call, also in a fence, counts as a call", () => {
   expect(run(['{"na', 'me": "find", "arguments": {"q": 1}}'], { tools: ["find"] }).calls).toHaveLength(1);
-  expect(run(["```json\n", '{"name": "find", "arguments": {}}', "\n```"], { tools: ["find"] })).toMatchObject({ text: "", calls: [{ name: "find" }] });
+  expect(run(["```json\n", '{"name": "find", "arguments": {}}', "\n```"], { tools: ["find"] })).toMatchObject({
+    text: "",
+    calls: [{ name: "find" }],
+  });
 });
 
 test("JSON that names no known tool stays text, and so does text about tools when none are given", () => {

@@ -40,14 +40,18 @@ export function parseToolCall(text: string, known: ReadonlySet<string>): ToolCal
 
 /** Calls that a model writes without the marks its template asks for (small coder models do): one JSON object, or one a line, perhaps in a code fence. */
 function parseBareCalls(text: string, known: ReadonlySet<string>): ToolCall[] {
-  const inner = text.trim().replace(/^```(?:json)?\s*/, "").replace(/\s*```$/, "");
+  const inner = text
+    .trim()
+    .replace(/^```(?:json)?\s*/, "")
+    .replace(/\s*```$/, "");
   const whole = parseToolCall(inner, known);
   if (whole !== null) return [whole];
   const calls: ToolCall[] = [];
   for (const line of inner.split(/\n+/)) {
     const call = parseToolCall(line, known);
     if (call !== null) calls.push(call);
-    else if (calls.length > 0 && line.startsWith("{")) break; // cut off in the middle of one more
+    else if (calls.length > 0 && line.startsWith("{"))
+      break; // cut off in the middle of one more
     else return [];
   }
   return calls;

@@ -3,7 +3,17 @@ import type { FormEvent, ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { LookButtons } from "../../app/account-menu.tsx";
 
-export function Gate({ title, lead, onSubmit, children }: { readonly title: string; readonly lead: string; readonly onSubmit: (form: FormData) => void; readonly children: ReactNode }) {
+export function Gate({
+  title,
+  lead,
+  onSubmit,
+  children,
+}: {
+  readonly title: string;
+  readonly lead: string;
+  readonly onSubmit: (form: FormData) => void;
+  readonly children: ReactNode;
+}) {
   const { t } = useTranslation();
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -19,7 +29,9 @@ export function Gate({ title, lead, onSubmit, children }: { readonly title: stri
           </svg>
           {t("shell.brand")}
         </span>
-        <span className="row end" style={{ gap: 2 }}><LookButtons /></span>
+        <span className="row end" style={{ gap: 2 }}>
+          <LookButtons />
+        </span>
       </header>
       <main>
         <form className="card" onSubmit={submit}>
@@ -34,12 +46,30 @@ export function Gate({ title, lead, onSubmit, children }: { readonly title: stri
   );
 }
 
-export function Field({ name, label, type = "text", hint, ...rest }: { readonly name: string; readonly label: string; readonly hint?: string } & React.InputHTMLAttributes<HTMLInputElement>) {
+export function Field({
+  name,
+  label,
+  type = "text",
+  hint,
+  ...rest
+}: { readonly name: string; readonly label: string; readonly hint?: string } & React.InputHTMLAttributes<HTMLInputElement>) {
   return (
     <div className="field">
       <label htmlFor={`field-${name}`}>{label}</label>
-      <input id={`field-${name}`} className="input" name={name} type={type} required aria-describedby={hint === undefined ? undefined : `hint-${name}`} {...rest} />
-      {hint === undefined ? null : <span className="hint" id={`hint-${name}`}>{hint}</span>}
+      <input
+        id={`field-${name}`}
+        className="input"
+        name={name}
+        type={type}
+        required
+        aria-describedby={hint === undefined ? undefined : `hint-${name}`}
+        {...rest}
+      />
+      {hint === undefined ? null : (
+        <span className="hint" id={`hint-${name}`}>
+          {hint}
+        </span>
+      )}
     </div>
   );
 }

@@ -32,12 +32,29 @@ export function SetUpPage() {
   if (session !== undefined && !session.setupRequired && !setUp.isPending && !setUp.isSuccess) return <Navigate to="/chat" />;
   return (
     <Gate title={t("setup.title")} lead={t("setup.lead")} onSubmit={submit}>
-      <Field name="code" label={t("setup.code")} hint={t("setup.codeHint")} defaultValue={code} autoFocus={code === ""} autoComplete="one-time-code" spellCheck={false} />
+      <Field
+        name="code"
+        label={t("setup.code")}
+        hint={t("setup.codeHint")}
+        defaultValue={code}
+        autoFocus={code === ""}
+        autoComplete="one-time-code"
+        spellCheck={false}
+      />
       <Field name="name" label={t("account.name")} autoComplete="name" autoFocus={code !== ""} />
       <Field name="email" type="email" label={t("account.email")} autoComplete="username" />
-      <Field name="password" type="password" label={t("account.password")} hint={t("account.passwordHint")} minLength={8} autoComplete="new-password" />
+      <Field
+        name="password"
+        type="password"
+        label={t("account.password")}
+        hint={t("account.passwordHint")}
+        minLength={8}
+        autoComplete="new-password"
+      />
       {setUp.isError ? <ErrorCard error={setUp.error} /> : null}
-      <Button look="primary" type="submit" busy={setUp.isPending}>{t("setup.start")}</Button>
+      <Button look="primary" type="submit" busy={setUp.isPending}>
+        {t("setup.start")}
+      </Button>
     </Gate>
   );
 }

@@ -33,7 +33,9 @@ export function SignInPage() {
       <Field name="email" type="email" label={t("account.email")} autoComplete="username" autoFocus />
       <Field name="password" type="password" label={t("account.password")} autoComplete="current-password" />
       {signIn.isError ? <ErrorCard error={signIn.error} /> : null}
-      <Button look="primary" type="submit" busy={signIn.isPending}>{t("signin.go")}</Button>
+      <Button look="primary" type="submit" busy={signIn.isPending}>
+        {t("signin.go")}
+      </Button>
     </Gate>
   );
 }

@@ -10,9 +10,16 @@ export function BoxLayout() {
   const { t } = useTranslation();
   return (
     <div className="page">
-      <header className="page-head"><h1>{t("place.box")}</h1><span className="base-state"><Health /></span></header>
+      <header className="page-head">
+        <h1>{t("place.box")}</h1>
+        <span className="base-state">
+          <Health />
+        </span>
+      </header>
       <nav className="tabs" aria-label={t("place.box")}>
-        <Link to="/box" activeOptions={{ exact: true }}>{t("box.health")}</Link>
+        <Link to="/box" activeOptions={{ exact: true }}>
+          {t("box.health")}
+        </Link>
         <Link to="/box/models">{t("box.models")}</Link>
         <Link to="/box/jobs">{t("box.jobs")}</Link>
         <Link to="/box/people">{t("box.people")}</Link>
@@ -38,5 +45,11 @@ function Health() {
     if (bad > 0) return ["warn", WarnIcon, t("health.checks", { count: bad })];
     return ["ok", OkIcon, jobs.running + jobs.queued > 0 ? t("health.wellBusy", { count: jobs.running + jobs.queued }) : t("health.well")];
   })();
-  return <span role="status"><Badge tone={tone} icon={icon} spin={icon === BusyIcon}>{text}</Badge></span>;
+  return (
+    <span role="status">
+      <Badge tone={tone} icon={icon} spin={icon === BusyIcon}>
+        {text}
+      </Badge>
+    </span>
+  );
 }

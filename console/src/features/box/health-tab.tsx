@@ -18,7 +18,12 @@ export function HealthTab() {
       {system.isPending ? <Skeletons label={t("common.loading")} /> : null}
       {system.isError ? <ErrorCard error={system.error} onRetry={() => void system.refetch()} /> : null}
       {system.data ? <Figures system={system.data} /> : null}
-      {system.data ? <div className="two"><Processes system={system.data} /><Checks /></div> : null}
+      {system.data ? (
+        <div className="two">
+          <Processes system={system.data} />
+          <Checks />
+        </div>
+      ) : null}
     </div>
   );
 }
@@ -33,12 +38,51 @@ function Figures({ system }: { readonly system: SystemInfo }) {
   return (
     <>
       <ul className="figures">
-        <li className="card"><h2 className="label">{t("box.memory")}</h2><p className="figure num">{bytes(used)}<small> / {bytes(system.machine.memoryBytes)}</small></p><Progress label={t("box.memory")} value={used / system.machine.memoryBytes} /><p className="muted tiny">{t("box.memoryOwn", { size: bytes(resident) })}</p></li>
-        <li className="card"><h2 className="label">{t("box.disk")}</h2><p className="figure num">{bytes(system.disk.freeBytes)}<small> {t("box.free")}</small></p><Progress label={t("box.disk")} value={system.disk.totalBytes === 0 ? 0 : 1 - system.disk.freeBytes / system.disk.totalBytes} /><p className="muted tiny">{t("box.diskOwn", { size: bytes(system.disk.dataBytes) })}</p></li>
-        <li className="card"><h2 className="label">{t("box.queue")}</h2><p className="figure num">{number(running)}<small> {t("box.running")}</small></p><p className="muted tiny">{t("box.waiting", { count: waiting })}</p></li>
-        <li className="card"><h2 className="label">{t("box.jobs")}</h2><p className="figure num">{number(system.jobs.running + system.jobs.queued)}<small> {t("box.open")}</small></p><p className="muted tiny">{t("box.jobsFailed", { count: system.jobs.failed })}</p></li>
+        <li className="card">
+          <h2 className="label">{t("box.memory")}</h2>
+          <p className="figure num">
+            {bytes(used)}
+            <small> / {bytes(system.machine.memoryBytes)}</small>
+          </p>
+          <Progress label={t("box.memory")} value={used / system.machine.memoryBytes} />
+          <p className="muted tiny">{t("box.memoryOwn", { size: bytes(resident) })}</p>
+        </li>
+        <li className="card">
+          <h2 className="label">{t("box.disk")}</h2>
+          <p className="figure num">
+            {bytes(system.disk.freeBytes)}
+            <small> {t("box.free")}</small>
+          </p>
+          <Progress label={t("box.disk")} value={system.disk.totalBytes === 0 ? 0 : 1 - system.disk.freeBytes / system.disk.totalBytes} />
+          <p className="muted tiny">{t("box.diskOwn", { size: bytes(system.disk.dataBytes) })}</p>
+        </li>
+        <li className="card">
+          <h2 className="label">{t("box.queue")}</h2>
+          <p className="figure num">
+            {number(running)}
+            <small> {t("box.running")}</small>
+          </p>
+          <p className="muted tiny">{t("box.waiting", { count: waiting })}</p>
+        </li>
+        <li className="card">
+          <h2 className="label">{t("box.jobs")}</h2>
+          <p className="figure num">
+            {number(system.jobs.running + system.jobs.queued)}
+            <small> {t("box.open")}</small>
+          </p>
+          <p className="muted tiny">{t("box.jobsFailed", { count: system.jobs.failed })}</p>
+        </li>
       </ul>
-      <p className="muted small">{[system.machine.cpu, t("box.cores", { count: system.machine.cores }), system.machine.gpu ?? t("box.noGpu"), system.machine.platform, `Starbox ${system.version}${system.commit === null ? "" : ` (${system.commit.slice(0, 8)})`}`, t("box.uptime", { time: duration(system.uptimeSeconds) })].join(" · ")}</p>
+      <p className="muted small">
+        {[
+          system.machine.cpu,
+          t("box.cores", { count: system.machine.cores }),
+          system.machine.gpu ?? t("box.noGpu"),
+          system.machine.platform,
+          `Starbox ${system.version}${system.commit === null ? "" : ` (${system.commit.slice(0, 8)})`}`,
+          t("box.uptime", { time: duration(system.uptimeSeconds) }),
+        ].join(" · ")}
+      </p>
     </>
   );
 }
@@ -50,8 +94,26 @@ function Processes({ system }: { readonly system: SystemInfo }) {
     <section className="card section">
       <h2>{t("box.processes")}</h2>
       <table className="plain">
-        <thead><tr><th scope="col">{t("box.process")}</th><th scope="col" className="num-cell">PID</th><th scope="col" className="num-cell">{t("box.memory")}</th></tr></thead>
-        <tbody>{system.processes.map((process) => <tr key={process.pid}><td>{process.name}</td><td className="num-cell num">{process.pid}</td><td className="num-cell num">{bytes(process.residentBytes)}</td></tr>)}</tbody>
+        <thead>
+          <tr>
+            <th scope="col">{t("box.process")}</th>
+            <th scope="col" className="num-cell">
+              PID
+            </th>
+            <th scope="col" className="num-cell">
+              {t("box.memory")}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {system.processes.map((process) => (
+            <tr key={process.pid}>
+              <td>{process.name}</td>
+              <td className="num-cell num">{process.pid}</td>
+              <td className="num-cell num">{bytes(process.residentBytes)}</td>
+            </tr>
+          ))}
+        </tbody>
       </table>
       <p className="muted tiny mono">{system.dataFolder}</p>
     </section>
@@ -69,7 +131,15 @@ function Checks() {
       <ul className="checks">
         {doctor.data?.map((check) => (
           <li key={check.name}>
-            <span className="row"><Badge tone={check.ok ? "ok" : "warn"} icon={check.ok ? OkIcon : WarnIcon}><span className="sr">{check.ok ? t("box.checkOk") : t("box.checkBad")}</span></Badge><span className="nowrap">{check.name}</span><span className="muted small clip end" title={check.found}>{check.found}</span></span>
+            <span className="row">
+              <Badge tone={check.ok ? "ok" : "warn"} icon={check.ok ? OkIcon : WarnIcon}>
+                <span className="sr">{check.ok ? t("box.checkOk") : t("box.checkBad")}</span>
+              </Badge>
+              <span className="nowrap">{check.name}</span>
+              <span className="muted small clip end" title={check.found}>
+                {check.found}
+              </span>
+            </span>
             {check.ok || check.hint === "" ? null : <span className="soft small">{check.hint}</span>}
           </li>
         ))}

@@ -1,5 +1,6 @@
 /** @file The Box place, loaded when it is first opened. */
 import "../../styles/pages.css";
+
 export { BoxLayout } from "./box-layout.tsx";
 export { HealthTab } from "./health-tab.tsx";
 export { JobsTab } from "./jobs-tab.tsx";

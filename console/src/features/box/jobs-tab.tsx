@@ -19,7 +19,11 @@ export function JobsTab() {
     <div className="page-body" tabIndex={0} role="region" aria-label={t("box.jobs")}>
       {jobs.isPending ? <Skeletons label={t("common.loading")} /> : null}
       {jobs.isError ? <ErrorCard error={jobs.error} onRetry={() => void jobs.refetch()} /> : null}
-      {jobs.isSuccess && list.length === 0 ? <Empty icon={HealthIcon} title={t("jobs.emptyTitle")}>{t("jobs.emptyHint")}</Empty> : null}
+      {jobs.isSuccess && list.length === 0 ? (
+        <Empty icon={HealthIcon} title={t("jobs.emptyTitle")}>
+          {t("jobs.emptyHint")}
+        </Empty>
+      ) : null}
       {open.length > 0 ? <JobList title={t("jobs.open")} jobs={open} /> : null}
       {ended.length > 0 ? <JobList title={t("jobs.past")} jobs={ended} /> : null}
     </div>
@@ -30,7 +34,11 @@ function JobList({ title, jobs }: { readonly title: string; readonly jobs: reado
   return (
     <section className="col" style={{ gap: 8 }}>
       <h2 className="label">{title}</h2>
-      <ul className="card lines">{jobs.map((job) => <JobRow key={job.id} job={job} />)}</ul>
+      <ul className="card lines">
+        {jobs.map((job) => (
+          <JobRow key={job.id} job={job} />
+        ))}
+      </ul>
     </section>
   );
 }
@@ -38,11 +46,28 @@ function JobList({ title, jobs }: { readonly title: string; readonly jobs: reado
 function JobState({ job }: { readonly job: JobInfo }) {
   const { t } = useTranslation();
   switch (job.state) {
-    case "queued": return <Badge icon={WaitingIcon}>{t("jobs.queued")}</Badge>;
-    case "running": return <Badge tone="accent" icon={BusyIcon} spin>{t("jobs.running")}</Badge>;
-    case "done": return <Badge tone="ok" icon={OkIcon}>{t("jobs.done")}</Badge>;
-    case "failed": return <Badge tone="bad" icon={FailedIcon}>{t("jobs.failed")}</Badge>;
-    case "cancelled": return <Badge icon={StopIcon}>{t("jobs.cancelled")}</Badge>;
+    case "queued":
+      return <Badge icon={WaitingIcon}>{t("jobs.queued")}</Badge>;
+    case "running":
+      return (
+        <Badge tone="accent" icon={BusyIcon} spin>
+          {t("jobs.running")}
+        </Badge>
+      );
+    case "done":
+      return (
+        <Badge tone="ok" icon={OkIcon}>
+          {t("jobs.done")}
+        </Badge>
+      );
+    case "failed":
+      return (
+        <Badge tone="bad" icon={FailedIcon}>
+          {t("jobs.failed")}
+        </Badge>
+      );
+    case "cancelled":
+      return <Badge icon={StopIcon}>{t("jobs.cancelled")}</Badge>;
   }
 }
 
@@ -65,14 +90,25 @@ function JobRow({ job }: { readonly job: JobInfo }) {
         <JobState job={job} />
         <span className="row end">
           <span className="muted tiny nowrap">{ago(job.updatedAt)}</span>
-          {open ? <Button small look="quiet" icon={CancelIcon} busy={cancel.isPending} onClick={() => cancel.mutate(undefined)}>{t("common.cancel")}</Button> : null}
-          {job.state === "failed" || job.state === "cancelled" ? <Button small look="quiet" icon={RetryIcon} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>{t("common.retry")}</Button> : null}
+          {open ? (
+            <Button small look="quiet" icon={CancelIcon} busy={cancel.isPending} onClick={() => cancel.mutate(undefined)}>
+              {t("common.cancel")}
+            </Button>
+          ) : null}
+          {job.state === "failed" || job.state === "cancelled" ? (
+            <Button small look="quiet" icon={RetryIcon} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>
+              {t("common.retry")}
+            </Button>
+          ) : null}
         </span>
       </div>
       {job.state === "running" ? (
         <>
           <Progress label={job.subject} value={total === null || total === 0 ? null : done / total} />
-          <p className="muted tiny num">{amount(done)}{total === null ? "" : ` / ${amount(total)}`} · {eta(etaSeconds)}</p>
+          <p className="muted tiny num">
+            {amount(done)}
+            {total === null ? "" : ` / ${amount(total)}`} · {eta(etaSeconds)}
+          </p>
         </>
       ) : null}
       {job.error === null ? null : <ErrorCard error={job.error} />}
@@ -80,4 +116,3 @@ function JobRow({ job }: { readonly job: JobInfo }) {
     </li>
   );
 }
-

@@ -26,7 +26,11 @@ export function ModelsTab() {
     <div className="page-body">
       <div className="row toolbar">
         <p className="muted small">{t("models.hint")}</p>
-        {manages ? <Button className="end" icon={FolderIcon} onClick={() => setImporting(true)}>{t("models.import")}</Button> : null}
+        {manages ? (
+          <Button className="end" icon={FolderIcon} onClick={() => setImporting(true)}>
+            {t("models.import")}
+          </Button>
+        ) : null}
       </div>
       {models.isPending ? <Skeletons label={t("common.loading")} /> : null}
       {models.isError ? <ErrorCard error={models.error} onRetry={() => void models.refetch()} /> : null}
@@ -35,7 +39,11 @@ export function ModelsTab() {
         return list.length === 0 ? null : (
           <section key={kind} className="col" style={{ gap: 8 }}>
             <h2 className="label">{t(`models.${kind}`)}</h2>
-            <ul className="card lines">{list.map((model) => <ModelRow key={model.id} model={model} manages={manages} />)}</ul>
+            <ul className="card lines">
+              {list.map((model) => (
+                <ModelRow key={model.id} model={model} manages={manages} />
+              ))}
+            </ul>
           </section>
         );
       })}
@@ -47,11 +55,32 @@ export function ModelsTab() {
 function ModelState({ model }: { readonly model: ModelInfo }) {
   const { t } = useTranslation();
   switch (model.state) {
-    case "available": return <Badge icon={WaitingIcon}>{t("models.available")}</Badge>;
-    case "pulling": return <Badge tone="accent" icon={BusyIcon} spin>{t("models.pulling")}</Badge>;
-    case "ready": return <Badge tone="ok" icon={CheckIcon}>{t("models.ready")}</Badge>;
-    case "loaded": return <Badge tone="ok" icon={OkIcon}>{t("models.loaded")}</Badge>;
-    case "failed": return <Badge tone="bad" icon={FailedIcon}>{t("models.failed")}</Badge>;
+    case "available":
+      return <Badge icon={WaitingIcon}>{t("models.available")}</Badge>;
+    case "pulling":
+      return (
+        <Badge tone="accent" icon={BusyIcon} spin>
+          {t("models.pulling")}
+        </Badge>
+      );
+    case "ready":
+      return (
+        <Badge tone="ok" icon={CheckIcon}>
+          {t("models.ready")}
+        </Badge>
+      );
+    case "loaded":
+      return (
+        <Badge tone="ok" icon={OkIcon}>
+          {t("models.loaded")}
+        </Badge>
+      );
+    case "failed":
+      return (
+        <Badge tone="bad" icon={FailedIcon}>
+          {t("models.failed")}
+        </Badge>
+      );
   }
 }
 
@@ -61,7 +90,14 @@ function ModelRow({ model, manages }: { readonly model: ModelInfo; readonly mana
   const removing = useRemoving().has(model.id);
   const pull = useAction(() => client.models.pull(model.id), [["models"], ["ready"]]);
   const cancel = useAction(() => client.models.cancelPull(model.id), [["models"]]);
-  const facts = [model.sizeBytes === null ? null : bytes(model.sizeBytes), model.quantisation, model.contextTokens === null ? null : t("models.context", { value: number(model.contextTokens) }), model.memoryBytes === null ? null : t("models.memory", { size: bytes(model.memoryBytes) }), model.languages.join(", ") || null, model.licence].filter((fact) => fact !== null && fact !== "");
+  const facts = [
+    model.sizeBytes === null ? null : bytes(model.sizeBytes),
+    model.quantisation,
+    model.contextTokens === null ? null : t("models.context", { value: number(model.contextTokens) }),
+    model.memoryBytes === null ? null : t("models.memory", { size: bytes(model.memoryBytes) }),
+    model.languages.join(", ") || null,
+    model.licence,
+  ].filter((fact) => fact !== null && fact !== "");
   if (removing) return null;
   return (
     <li className="model">
@@ -70,16 +106,37 @@ function ModelRow({ model, manages }: { readonly model: ModelInfo; readonly mana
         {model.isDefault ? <span className="tag accent">{t("models.default")}</span> : null}
         <ModelState model={model} />
         <span className="row end">
-          {manages && (model.state === "available" || model.state === "failed") ? <Button small icon={DownloadIcon} busy={pull.isPending} aria-label={`${t("models.pull")} ${model.id}`} onClick={() => pull.mutate(undefined)}>{t("models.pull")}</Button> : null}
-          {manages && model.state === "pulling" ? <Button small look="quiet" icon={CancelIcon} busy={cancel.isPending} onClick={() => cancel.mutate(undefined)}>{t("common.cancel")}</Button> : null}
+          {manages && (model.state === "available" || model.state === "failed") ? (
+            <Button
+              small
+              icon={DownloadIcon}
+              busy={pull.isPending}
+              aria-label={`${t("models.pull")} ${model.id}`}
+              onClick={() => pull.mutate(undefined)}
+            >
+              {t("models.pull")}
+            </Button>
+          ) : null}
+          {manages && model.state === "pulling" ? (
+            <Button small look="quiet" icon={CancelIcon} busy={cancel.isPending} onClick={() => cancel.mutate(undefined)}>
+              {t("common.cancel")}
+            </Button>
+          ) : null}
           {manages && (model.state === "ready" || model.state === "loaded") ? <ModelMenu model={model} /> : null}
         </span>
       </div>
       <p className="muted tiny">{facts.join(" · ")}</p>
       {model.progress === undefined || model.state !== "pulling" ? null : (
         <div className="col" style={{ gap: 4 }}>
-          <Progress label={t("models.pulling")} value={model.progress.totalBytes === null ? null : model.progress.receivedBytes / model.progress.totalBytes} />
-          <p className="muted tiny num">{bytes(model.progress.receivedBytes)}{model.progress.totalBytes === null ? "" : ` / ${bytes(model.progress.totalBytes)}`} · {t("models.perSecond", { size: bytes(model.progress.bytesPerSecond) })} · {eta(model.progress.etaSeconds)} · {model.progress.source}</p>
+          <Progress
+            label={t("models.pulling")}
+            value={model.progress.totalBytes === null ? null : model.progress.receivedBytes / model.progress.totalBytes}
+          />
+          <p className="muted tiny num">
+            {bytes(model.progress.receivedBytes)}
+            {model.progress.totalBytes === null ? "" : ` / ${bytes(model.progress.totalBytes)}`} ·{" "}
+            {t("models.perSecond", { size: bytes(model.progress.bytesPerSecond) })} · {eta(model.progress.etaSeconds)} · {model.progress.source}
+          </p>
         </div>
       )}
       {model.error === undefined ? null : <ErrorCard error={model.error} onRetry={manages ? () => pull.mutate(undefined) : undefined} />}
@@ -93,13 +150,35 @@ function ModelMenu({ model }: { readonly model: ModelInfo }) {
   const words = useErrorWords();
   const verify = useAction(() => client.models.verify(model.id), [["models"]]);
   const remove = useAction(() => client.models.remove(model.id), [["models"], ["ready"]]);
-  const onVerify = () => verify.mutate(undefined, { onSuccess: (result) => void showToast(t(result.ok ? "models.verified" : "models.damaged", { id: model.id })), onError: (error) => void showToast(words(error).message) });
+  const onVerify = () =>
+    verify.mutate(undefined, {
+      onSuccess: (result) => void showToast(t(result.ok ? "models.verified" : "models.damaged", { id: model.id })),
+      onError: (error) => void showToast(words(error).message),
+    });
   return (
     <Menu label={t("models.more", { id: model.id })} icon={MoreIcon}>
       {(close) => (
         <>
-          <button type="button" onClick={() => (close(), onVerify())}><CheckIcon size={15} aria-hidden />{t("models.verify")}</button>
-          <button type="button" className="danger" onClick={() => (close(), removeWithUndo(model.id, t("models.removed", { id: model.id }), () => remove.mutateAsync(undefined), (error) => showToast(words(error).message, undefined, 9000)))}><RemoveIcon size={15} aria-hidden />{t("common.remove")}</button>
+          <button type="button" onClick={() => (close(), onVerify())}>
+            <CheckIcon size={15} aria-hidden />
+            {t("models.verify")}
+          </button>
+          <button
+            type="button"
+            className="danger"
+            onClick={() => (
+              close(),
+              removeWithUndo(
+                model.id,
+                t("models.removed", { id: model.id }),
+                () => remove.mutateAsync(undefined),
+                (error) => showToast(words(error).message, undefined, 9000),
+              )
+            )}
+          >
+            <RemoveIcon size={15} aria-hidden />
+            {t("common.remove")}
+          </button>
         </>
       )}
     </Menu>
@@ -122,10 +201,21 @@ function ImportDialog({ onClose }: { readonly onClose: () => void }) {
         }}
       >
         <p className="soft small">{t("models.importHint")}</p>
-        <div className="field"><label htmlFor="import-path">{t("models.importPath")}</label><input id="import-path" name="path" className="input mono" required autoFocus placeholder="/media/usb/model.gguf" /></div>
-        <div className="field"><label htmlFor="import-id">{t("models.importId")}</label><input id="import-id" name="id" className="input" /></div>
+        <div className="field">
+          <label htmlFor="import-path">{t("models.importPath")}</label>
+          <input id="import-path" name="path" className="input mono" required autoFocus placeholder="/media/usb/model.gguf" />
+        </div>
+        <div className="field">
+          <label htmlFor="import-id">{t("models.importId")}</label>
+          <input id="import-id" name="id" className="input" />
+        </div>
         {run.isError ? <ErrorCard error={run.error} /> : null}
-        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={run.isPending}>{t("models.importGo")}</Button></div>
+        <div className="actions">
+          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button look="primary" type="submit" busy={run.isPending}>
+            {t("models.importGo")}
+          </Button>
+        </div>
       </form>
     </Dialog>
   );

@@ -18,7 +18,7 @@ export function PeopleTab() {
   const self = session?.actor?.personId ?? null;
   return (
     <div className="page-body">
-      {session?.actor?.role === "member" ? (self === null ? null : <OwnPassword id={self} name={session.actor.name} />) : <People self={self} />}
+      {session?.actor?.role === "member" ? self === null ? null : <OwnPassword id={self} name={session.actor.name} /> : <People self={self} />}
       <Keys />
     </div>
   );
@@ -31,10 +31,21 @@ function People({ self }: { readonly self: string | null }) {
   const [adding, setAdding] = useState(false);
   return (
     <section className="col" style={{ gap: 8 }}>
-      <div className="row"><h2 className="label">{t("people.title")}</h2><Button small className="end" icon={PlusIcon} onClick={() => setAdding(true)}>{t("people.add")}</Button></div>
+      <div className="row">
+        <h2 className="label">{t("people.title")}</h2>
+        <Button small className="end" icon={PlusIcon} onClick={() => setAdding(true)}>
+          {t("people.add")}
+        </Button>
+      </div>
       {people.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
       {people.isError ? <ErrorCard error={people.error} onRetry={() => void people.refetch()} /> : null}
-      <ul className="card lines">{people.data?.filter((person) => !removing.has(person.id)).map((person) => <PersonRow key={person.id} person={person} self={person.id === self} />)}</ul>
+      <ul className="card lines">
+        {people.data
+          ?.filter((person) => !removing.has(person.id))
+          .map((person) => (
+            <PersonRow key={person.id} person={person} self={person.id === self} />
+          ))}
+      </ul>
       {adding ? <AddPersonDialog onClose={() => setAdding(false)} /> : null}
     </section>
   );
@@ -46,7 +57,9 @@ function OwnPassword({ id, name }: { readonly id: string; readonly name: string 
   return (
     <section className="row">
       <h2 className="label">{name}</h2>
-      <Button small className="end" icon={KeyIcon} onClick={() => setOpen(true)}>{t("people.password")}</Button>
+      <Button small className="end" icon={KeyIcon} onClick={() => setOpen(true)}>
+        {t("people.password")}
+      </Button>
       {open ? <PasswordDialog id={id} name={name} onClose={() => setOpen(false)} /> : null}
     </section>
   );
@@ -58,10 +71,23 @@ function PasswordDialog({ id, name, onClose }: { readonly id: string; readonly n
   const submit = (password: string) => save.mutate(password, { onSuccess: () => (showToast(t("people.passwordSaved", { name })), onClose()) });
   return (
     <Dialog title={t("people.passwordFor", { name })} onClose={onClose}>
-      <form className="col" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(String(new FormData(event.currentTarget).get("password"))))}>
-        <div className="field"><label htmlFor="new-password">{t("people.newPassword")}</label><input id="new-password" name="password" type="password" className="input" required minLength={8} autoFocus autoComplete="new-password" /><span className="hint">{t("people.passwordHint")}</span></div>
+      <form
+        className="col"
+        style={{ gap: 14 }}
+        onSubmit={(event) => (event.preventDefault(), submit(String(new FormData(event.currentTarget).get("password"))))}
+      >
+        <div className="field">
+          <label htmlFor="new-password">{t("people.newPassword")}</label>
+          <input id="new-password" name="password" type="password" className="input" required minLength={8} autoFocus autoComplete="new-password" />
+          <span className="hint">{t("people.passwordHint")}</span>
+        </div>
         {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={save.isPending}>{t("common.save")}</Button></div>
+        <div className="actions">
+          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button look="primary" type="submit" busy={save.isPending}>
+            {t("common.save")}
+          </Button>
+        </div>
       </form>
     </Dialog>
   );
@@ -75,7 +101,9 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
   const remove = useAction(() => client.account.removePerson(person.id), [["people"]]);
   return (
     <li className="model row wrap">
-      <span className="avatar" aria-hidden="true">{[...person.name][0]?.toUpperCase()}</span>
+      <span className="avatar" aria-hidden="true">
+        {[...person.name][0]?.toUpperCase()}
+      </span>
       <strong className="clip">{person.name}</strong>
       <span className="muted small clip">{person.email}</span>
       <span className="tag">{t(`people.${person.role}`)}</span>
@@ -84,7 +112,20 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
         <span className="muted tiny">{date(person.createdAt)}</span>
         <IconButton label={t("people.passwordFor", { name: person.name })} icon={KeyIcon} onClick={() => setRenewing(true)} />
         {renewing ? <PasswordDialog id={person.id} name={person.name} onClose={() => setRenewing(false)} /> : null}
-        {self ? null : <IconButton label={t("people.remove", { name: person.name })} icon={RemoveIcon} onClick={() => removeWithUndo(person.id, t("people.removed", { name: person.name }), () => remove.mutateAsync(undefined), (error) => showToast(words(error).message))} />}
+        {self ? null : (
+          <IconButton
+            label={t("people.remove", { name: person.name })}
+            icon={RemoveIcon}
+            onClick={() =>
+              removeWithUndo(
+                person.id,
+                t("people.removed", { name: person.name }),
+                () => remove.mutateAsync(undefined),
+                (error) => showToast(words(error).message),
+              )
+            }
+          />
+        )}
       </span>
     </li>
   );
@@ -102,15 +143,44 @@ function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
           event.preventDefault();
           const form = new FormData(event.currentTarget);
           const text = (name: string): string => String(form.get(name) ?? "").trim();
-          add.mutate({ name: text("name"), email: text("email"), password: String(form.get("password")), role: text("role") === "administrator" ? "administrator" : "member" }, { onSuccess: onClose });
+          add.mutate(
+            {
+              name: text("name"),
+              email: text("email"),
+              password: String(form.get("password")),
+              role: text("role") === "administrator" ? "administrator" : "member",
+            },
+            { onSuccess: onClose },
+          );
         }}
       >
-        <div className="field"><label htmlFor="person-name">{t("account.name")}</label><input id="person-name" name="name" className="input" required maxLength={100} autoFocus autoComplete="off" /></div>
-        <div className="field"><label htmlFor="person-email">{t("account.email")}</label><input id="person-email" name="email" type="email" className="input" required autoComplete="off" /></div>
-        <div className="field"><label htmlFor="person-password">{t("people.firstPassword")}</label><input id="person-password" name="password" type="text" className="input" required minLength={8} autoComplete="off" /><span className="hint">{t("account.passwordHint")}</span></div>
-        <div className="field"><label htmlFor="person-role">{t("people.role")}</label><select id="person-role" name="role" className="input" defaultValue="member"><option value="member">{t("people.member")}</option><option value="administrator">{t("people.administrator")}</option></select></div>
+        <div className="field">
+          <label htmlFor="person-name">{t("account.name")}</label>
+          <input id="person-name" name="name" className="input" required maxLength={100} autoFocus autoComplete="off" />
+        </div>
+        <div className="field">
+          <label htmlFor="person-email">{t("account.email")}</label>
+          <input id="person-email" name="email" type="email" className="input" required autoComplete="off" />
+        </div>
+        <div className="field">
+          <label htmlFor="person-password">{t("people.firstPassword")}</label>
+          <input id="person-password" name="password" type="text" className="input" required minLength={8} autoComplete="off" />
+          <span className="hint">{t("account.passwordHint")}</span>
+        </div>
+        <div className="field">
+          <label htmlFor="person-role">{t("people.role")}</label>
+          <select id="person-role" name="role" className="input" defaultValue="member">
+            <option value="member">{t("people.member")}</option>
+            <option value="administrator">{t("people.administrator")}</option>
+          </select>
+        </div>
         {add.isError ? <ErrorCard error={add.error} /> : null}
-        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={add.isPending}>{t("people.addGo")}</Button></div>
+        <div className="actions">
+          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button look="primary" type="submit" busy={add.isPending}>
+            {t("people.addGo")}
+          </Button>
+        </div>
       </form>
     </Dialog>
   );
@@ -126,12 +196,34 @@ function Keys() {
   const shown = keys.data?.filter((key) => !removing.has(key.id)) ?? [];
   return (
     <section className="col" style={{ gap: 8 }}>
-      <div className="row"><h2 className="label">{t("keys.title")}</h2><Button small className="end" icon={PlusIcon} onClick={() => setNaming(true)}>{t("keys.add")}</Button></div>
-      <p className="muted small">{t("keys.hint")} <code>{`${location.origin}/v1`}</code></p>
-      {made?.key === undefined ? null : <Notice tone="accent" icon={KeyIcon} action={<CopyButton text={made.key} label={t("keys.copy")} />}><p><strong>{t("keys.once")}</strong></p><p className="mono" style={{ overflowWrap: "anywhere" }}>{made.key}</p></Notice>}
+      <div className="row">
+        <h2 className="label">{t("keys.title")}</h2>
+        <Button small className="end" icon={PlusIcon} onClick={() => setNaming(true)}>
+          {t("keys.add")}
+        </Button>
+      </div>
+      <p className="muted small">
+        {t("keys.hint")} <code>{`${location.origin}/v1`}</code>
+      </p>
+      {made?.key === undefined ? null : (
+        <Notice tone="accent" icon={KeyIcon} action={<CopyButton text={made.key} label={t("keys.copy")} />}>
+          <p>
+            <strong>{t("keys.once")}</strong>
+          </p>
+          <p className="mono" style={{ overflowWrap: "anywhere" }}>
+            {made.key}
+          </p>
+        </Notice>
+      )}
       {keys.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
       {keys.isError ? <ErrorCard error={keys.error} onRetry={() => void keys.refetch()} /> : null}
-      {shown.length > 0 ? <ul className="card lines">{shown.map((key) => <KeyRow key={key.id} item={key} />)}</ul> : null}
+      {shown.length > 0 ? (
+        <ul className="card lines">
+          {shown.map((key) => (
+            <KeyRow key={key.id} item={key} />
+          ))}
+        </ul>
+      ) : null}
       {keys.isSuccess && shown.length === 0 ? <p className="muted small">{t("keys.empty")}</p> : null}
       {naming ? (
         <Dialog title={t("keys.add")} onClose={() => setNaming(false)}>
@@ -144,9 +236,17 @@ function Keys() {
               create.mutate({ name }, { onSuccess: (key) => (setMade(key), setNaming(false)) });
             }}
           >
-            <div className="field"><label htmlFor="key-name">{t("keys.name")}</label><input id="key-name" name="name" className="input" required maxLength={100} autoFocus placeholder={t("keys.nameExample")} /></div>
+            <div className="field">
+              <label htmlFor="key-name">{t("keys.name")}</label>
+              <input id="key-name" name="name" className="input" required maxLength={100} autoFocus placeholder={t("keys.nameExample")} />
+            </div>
             {create.isError ? <ErrorCard error={create.error} /> : null}
-            <div className="actions"><Button onClick={() => setNaming(false)}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={create.isPending}>{t("common.create")}</Button></div>
+            <div className="actions">
+              <Button onClick={() => setNaming(false)}>{t("common.cancel")}</Button>
+              <Button look="primary" type="submit" busy={create.isPending}>
+                {t("common.create")}
+              </Button>
+            </div>
           </form>
         </Dialog>
       ) : null}
@@ -166,7 +266,18 @@ function KeyRow({ item }: { readonly item: ApiKey }) {
       <span className="mono muted">{item.prefix}…</span>
       <span className="row end">
         <span className="muted tiny">{item.lastUsedAt === null ? t("keys.unused") : t("keys.used", { time: ago(item.lastUsedAt) })}</span>
-        <IconButton label={t("keys.remove", { name: item.name })} icon={RemoveIcon} onClick={() => removeWithUndo(item.id, t("keys.removed", { name: item.name }), () => remove.mutateAsync(undefined), (error) => showToast(words(error).message))} />
+        <IconButton
+          label={t("keys.remove", { name: item.name })}
+          icon={RemoveIcon}
+          onClick={() =>
+            removeWithUndo(
+              item.id,
+              t("keys.removed", { name: item.name }),
+              () => remove.mutateAsync(undefined),
+              (error) => showToast(words(error).message),
+            )
+          }
+        />
       </span>
     </li>
   );

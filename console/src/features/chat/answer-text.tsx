@@ -49,17 +49,24 @@ export function AnswerText({ text, citations }: { readonly text: string; readonl
   return (
     <>
       <Markdown text={text} cite={cite} />
-      {shown === null ? null : createPortal(
-        <div id={cardId} role="tooltip" className="cite-card" style={{ left: shown.left, top: shown.top, translate: shown.above ? "0 -100%" : undefined }}>
-          <q>{shown.citation.quote}</q>
-          <p className="muted tiny row">
-            <span className="clip">{shown.citation.title}</span>
-            {shown.citation.page === null ? null : <span className="nowrap">{t("source.page", { page: shown.citation.page })}</span>}
-            <EditionTag edition={shown.citation.edition} />
-          </p>
-        </div>,
-        document.body,
-      )}
+      {shown === null
+        ? null
+        : createPortal(
+            <div
+              id={cardId}
+              role="tooltip"
+              className="cite-card"
+              style={{ left: shown.left, top: shown.top, translate: shown.above ? "0 -100%" : undefined }}
+            >
+              <q>{shown.citation.quote}</q>
+              <p className="muted tiny row">
+                <span className="clip">{shown.citation.title}</span>
+                {shown.citation.page === null ? null : <span className="nowrap">{t("source.page", { page: shown.citation.page })}</span>}
+                <EditionTag edition={shown.citation.edition} />
+              </p>
+            </div>,
+            document.body,
+          )}
     </>
   );
 }

@@ -26,7 +26,9 @@ export function ChatList() {
         </Link>
       </div>
       <ul>
-        {shown.map((chat) => <ChatRow key={chat.id} chat={chat} />)}
+        {shown.map((chat) => (
+          <ChatRow key={chat.id} chat={chat} />
+        ))}
       </ul>
       {!isPending && shown.length === 0 ? <p className="muted tiny side-empty">{t("chat.listEmpty")}</p> : null}
     </section>
@@ -54,26 +56,48 @@ function ChatRow({ chat }: { readonly chat: ChatInfo }) {
             if (next !== "" && next !== chat.title) rename.mutate(next);
           }}
         >
-          <input className="input small" name="title" aria-label={t("chat.rename")} autoFocus defaultValue={chat.title} onBlur={(event) => event.target.form?.requestSubmit()} onKeyDown={(event) => event.key === "Escape" && setRenaming(false)} />
+          <input
+            className="input small"
+            name="title"
+            aria-label={t("chat.rename")}
+            autoFocus
+            defaultValue={chat.title}
+            onBlur={(event) => event.target.form?.requestSubmit()}
+            onKeyDown={(event) => event.key === "Escape" && setRenaming(false)}
+          />
         </form>
       </li>
     );
   }
   return (
     <li className="side-row">
-      <Link to="/chat/$chatId" params={{ chatId: chat.id }} className="side-link" data-here={here || undefined} aria-current={here ? "page" : undefined}>
+      <Link
+        to="/chat/$chatId"
+        params={{ chatId: chat.id }}
+        className="side-link"
+        data-here={here || undefined}
+        aria-current={here ? "page" : undefined}
+      >
         <span className="clip">{title}</span>
       </Link>
       <Menu label={t("chat.more", { title })} icon={MoreIcon}>
         {(close) => (
           <>
-            <button type="button" onClick={() => (close(), setRenaming(true))}><EditIcon size={15} aria-hidden />{t("chat.rename")}</button>
+            <button type="button" onClick={() => (close(), setRenaming(true))}>
+              <EditIcon size={15} aria-hidden />
+              {t("chat.rename")}
+            </button>
             <button
               type="button"
               className="danger"
               onClick={() => {
                 close();
-                removeWithUndo(chat.id, t("chat.removed", { title }), () => remove.mutateAsync(), (error) => showToast(words(error).message));
+                removeWithUndo(
+                  chat.id,
+                  t("chat.removed", { title }),
+                  () => remove.mutateAsync(),
+                  (error) => showToast(words(error).message),
+                );
                 if (here) void navigate({ to: "/chat" });
               }}
             >

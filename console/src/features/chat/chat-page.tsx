@@ -14,7 +14,7 @@ import { SourcePane } from "../source/source-pane.tsx";
 import { type Choice, loadChoice, saveChoice } from "./choice.ts";
 import { Composer } from "./composer.tsx";
 import { EmptyChat } from "./empty-chat.tsx";
-import { ask, type AskInput, forget, type LiveAnswer, stop, useLiveAnswer } from "./stream-store.ts";
+import { type AskInput, ask, forget, type LiveAnswer, stop, useLiveAnswer } from "./stream-store.ts";
 import { AnswerTurn, LiveTurn, QuestionTurn } from "./turns.tsx";
 
 export function ChatPage() {
@@ -37,7 +37,10 @@ function Conversation({ chatId }: { readonly chatId: string | undefined }) {
   const live = useLiveAnswer(chatId);
   const turns = useQuery({ ...turnsQuery(chatId ?? ""), enabled: chatId !== undefined });
   const shown = useMemo(() => visibleTurns(turns.data ?? [], live), [turns.data, live]);
-  const create = useAction(() => client.chats.create({ kbIds: choice.kbIds, ...(choice.model === null ? {} : { model: choice.model }) }), [["chats"]]);
+  const create = useAction(
+    () => client.chats.create({ kbIds: choice.kbIds, ...(choice.model === null ? {} : { model: choice.model }) }),
+    [["chats"]],
+  );
   const busy = live?.state === "asking" || create.isPending;
 
   const send = async (input: AskInput) => {
@@ -61,17 +64,38 @@ function Conversation({ chatId }: { readonly chatId: string | undefined }) {
           {create.isError ? <ErrorCard error={create.error} /> : null}
           {shown.map((turn) =>
             turn.role === "user" ? (
-              <QuestionTurn key={turn.id} content={turn.content} disabled={busy} onEdit={(content) => void send({ content, replaceTurnId: turn.id })} />
+              <QuestionTurn
+                key={turn.id}
+                content={turn.content}
+                disabled={busy}
+                onEdit={(content) => void send({ content, replaceTurnId: turn.id })}
+              />
             ) : (
-              <AnswerTurn key={turn.id} turn={turn} chatId={chatId ?? ""} kbIds={choice.kbIds} last={turn === lastAnswer && live === null} onRetry={() => retry(turn)} />
+              <AnswerTurn
+                key={turn.id}
+                turn={turn}
+                chatId={chatId ?? ""}
+                kbIds={choice.kbIds}
+                last={turn === lastAnswer && live === null}
+                onRetry={() => retry(turn)}
+              />
             ),
           )}
           {live?.input.content === undefined ? null : <QuestionTurn content={live.input.content} disabled />}
           {live === null || chatId === undefined ? null : <LiveTurn live={live} onRetry={() => (forget(chatId), void send(retryInput(live)))} />}
         </div>
       </Scroller>
-      <div className="sr" role="status">{live?.state === "asking" ? t("chat.answering") : lastAnswer ? t("chat.answered") : ""}</div>
-      <Composer choice={choice} onChoice={setChoice} busy={busy} onSend={(content) => void send({ content })} onStop={() => chatId !== undefined && stop(chatId)} chatId={chatId} />
+      <div className="sr" role="status">
+        {live?.state === "asking" ? t("chat.answering") : lastAnswer ? t("chat.answered") : ""}
+      </div>
+      <Composer
+        choice={choice}
+        onChoice={setChoice}
+        busy={busy}
+        onSend={(content) => void send({ content })}
+        onStop={() => chatId !== undefined && stop(chatId)}
+        chatId={chatId}
+      />
     </section>
   );
 }

@@ -57,9 +57,13 @@ export function Composer({ choice, onChoice, busy, onSend, onStop, chatId }: Pro
           <BaseChip choice={choice} onChoice={onChoice} />
           <ModelChip choice={choice} onChoice={onChoice} />
           {busy ? (
-            <button type="button" className="send" aria-label={t("chat.stop")} title={t("chat.stop")} onClick={onStop}><StopIcon size={13} fill="currentColor" aria-hidden /></button>
+            <button type="button" className="send" aria-label={t("chat.stop")} title={t("chat.stop")} onClick={onStop}>
+              <StopIcon size={13} fill="currentColor" aria-hidden />
+            </button>
           ) : (
-            <button type="submit" className="send" aria-label={t("chat.send")} title={t("chat.send")} disabled={text.trim() === ""}><SendIcon size={16} aria-hidden /></button>
+            <button type="submit" className="send" aria-label={t("chat.send")} title={t("chat.send")} disabled={text.trim() === ""}>
+              <SendIcon size={16} aria-hidden />
+            </button>
           )}
         </div>
       </div>
@@ -72,10 +76,18 @@ function BaseChip({ choice, onChoice }: Pick<Props, "choice" | "onChoice">) {
   const { t } = useTranslation();
   const { data: bases = [] } = useQuery(basesQuery());
   const names = bases.filter((base) => choice.kbIds.includes(base.id)).map((base) => base.name);
-  const text = names.length === 0 ? t("chat.noBase") : names.length === 1 ? names[0] : t("chat.basesChosen", { name: names[0] ?? "", count: names.length });
-  const toggle = (id: string) => onChoice({ ...choice, kbIds: choice.kbIds.includes(id) ? choice.kbIds.filter((other) => other !== id) : [...choice.kbIds, id] });
+  const text =
+    names.length === 0 ? t("chat.noBase") : names.length === 1 ? names[0] : t("chat.basesChosen", { name: names[0] ?? "", count: names.length });
+  const toggle = (id: string) =>
+    onChoice({ ...choice, kbIds: choice.kbIds.includes(id) ? choice.kbIds.filter((other) => other !== id) : [...choice.kbIds, id] });
   return (
-    <Menu label={t("chat.chooseBases")} className={names.length > 0 ? "chip on" : "chip"} icon={BaseIcon} text={<span className="clip">{text}</span>} align="start">
+    <Menu
+      label={t("chat.chooseBases")}
+      className={names.length > 0 ? "chip on" : "chip"}
+      icon={BaseIcon}
+      text={<span className="clip">{text}</span>}
+      align="start"
+    >
       {(close) => (
         <>
           <p className="heading">{t("chat.chooseBases")}</p>
@@ -87,7 +99,10 @@ function BaseChip({ choice, onChoice }: Pick<Props, "choice" | "onChoice">) {
             </button>
           ))}
           {bases.length > 0 ? <hr /> : null}
-          <Link to="/knowledge" onClick={close}><PlusIcon size={15} aria-hidden />{t("chat.manageBases")}</Link>
+          <Link to="/knowledge" onClick={close}>
+            <PlusIcon size={15} aria-hidden />
+            {t("chat.manageBases")}
+          </Link>
         </>
       )}
     </Menu>
@@ -101,19 +116,34 @@ function ModelChip({ choice, onChoice }: Pick<Props, "choice" | "onChoice">) {
   const standard = models.find((model) => model.kind === "language" && model.isDefault);
   const current = choice.model ?? standard?.id;
   return (
-    <Menu label={t("chat.chooseModel")} className="chip" icon={ModelIcon} text={<span className="clip">{current ?? t("chat.noModel")}</span>} align="start">
+    <Menu
+      label={t("chat.chooseModel")}
+      className="chip"
+      icon={ModelIcon}
+      text={<span className="clip">{current ?? t("chat.noModel")}</span>}
+      align="start"
+    >
       {(close) => (
         <>
           <p className="heading">{t("chat.chooseModel")}</p>
           {usable.map((model) => (
-            <button key={model.id} type="button" role="radio" aria-checked={model.id === current} onClick={() => (onChoice({ ...choice, model: model.isDefault ? null : model.id }), close())}>
+            <button
+              key={model.id}
+              type="button"
+              role="radio"
+              aria-checked={model.id === current}
+              onClick={() => (onChoice({ ...choice, model: model.isDefault ? null : model.id }), close())}
+            >
               <CheckIcon size={15} aria-hidden style={{ opacity: model.id === current ? 1 : 0 }} />
               <span className="clip">{model.id}</span>
               {model.isDefault ? <span className="end muted tiny">{t("models.default")}</span> : null}
             </button>
           ))}
           {usable.length > 0 ? <hr /> : null}
-          <Link to="/box/models" onClick={close}><ModelIcon size={15} aria-hidden />{t("chat.manageModels")}</Link>
+          <Link to="/box/models" onClick={close}>
+            <ModelIcon size={15} aria-hidden />
+            {t("chat.manageModels")}
+          </Link>
         </>
       )}
     </Menu>

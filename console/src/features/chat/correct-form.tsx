@@ -14,7 +14,10 @@ export function CorrectForm({ turn, chatId, onClose }: { readonly turn: ChatTurn
   const { t } = useTranslation();
   const [text, setText] = useState(turn.correction ?? turn.content);
   const [reason, setReason] = useState<(typeof reasons)[number] | null>(null);
-  const save = useAction(() => client.chats.correctTurn(turn.id, { text: text.trim(), ...(reason === null ? {} : { reason: t(`correct.${reason}`) }) }), [["turns", chatId]]);
+  const save = useAction(
+    () => client.chats.correctTurn(turn.id, { text: text.trim(), ...(reason === null ? {} : { reason: t(`correct.${reason}`) }) }),
+    [["turns", chatId]],
+  );
   const submit = () =>
     save.mutate(undefined, {
       onSuccess: () => {
@@ -24,18 +27,38 @@ export function CorrectForm({ turn, chatId, onClose }: { readonly turn: ChatTurn
     });
   return (
     <form className="correct col" onSubmit={(event) => (event.preventDefault(), submit())}>
-      <textarea className="input" aria-label={t("correct.text")} autoFocus rows={Math.min(14, Math.max(4, text.split("\n").length + 1))} value={text} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Escape" && onClose()} />
+      <textarea
+        className="input"
+        aria-label={t("correct.text")}
+        autoFocus
+        rows={Math.min(14, Math.max(4, text.split("\n").length + 1))}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => event.key === "Escape" && onClose()}
+      />
       <div className="row wrap" role="group" aria-label={t("correct.why")}>
         <span className="muted small">{t("correct.why")}</span>
         {reasons.map((item) => (
-          <button key={item} type="button" className={item === reason ? "chip on" : "chip"} aria-pressed={item === reason} onClick={() => setReason(item === reason ? null : item)}>{t(`correct.${item}`)}</button>
+          <button
+            key={item}
+            type="button"
+            className={item === reason ? "chip on" : "chip"}
+            aria-pressed={item === reason}
+            onClick={() => setReason(item === reason ? null : item)}
+          >
+            {t(`correct.${item}`)}
+          </button>
         ))}
       </div>
       {save.isError ? <ErrorCard error={save.error} /> : null}
       <div className="row">
         <span className="muted tiny">{t("correct.kept")}</span>
-        <Button small className="end" onClick={onClose}>{t("common.cancel")}</Button>
-        <Button small look="primary" type="submit" busy={save.isPending} disabled={text.trim() === ""}>{t("common.save")}</Button>
+        <Button small className="end" onClick={onClose}>
+          {t("common.cancel")}
+        </Button>
+        <Button small look="primary" type="submit" busy={save.isPending} disabled={text.trim() === ""}>
+          {t("common.save")}
+        </Button>
       </div>
     </form>
   );

@@ -13,7 +13,15 @@ import type { Choice } from "./choice.ts";
 const sampleBaseName = "示例法规";
 const sampleKeys = ["samples.q1", "samples.q2", "samples.q3"] as const;
 
-export function EmptyChat({ choice, onChoice, onAsk }: { readonly choice: Choice; readonly onChoice: (choice: Choice) => void; readonly onAsk: (question: string) => void }) {
+export function EmptyChat({
+  choice,
+  onChoice,
+  onAsk,
+}: {
+  readonly choice: Choice;
+  readonly onChoice: (choice: Choice) => void;
+  readonly onAsk: (question: string) => void;
+}) {
   const { t } = useTranslation();
   const { data: bases, isPending } = useQuery(basesQuery());
   const addSamples = useAction(async () => {
@@ -31,17 +39,29 @@ export function EmptyChat({ choice, onChoice, onAsk }: { readonly choice: Choice
       <p className="soft">{t("chat.helloHint")}</p>
       {isPending || samplesChosen ? null : bases?.length === 0 || samples !== undefined ? (
         <div className="row wrap">
-          <Button look="primary" icon={BaseIcon} busy={addSamples.isPending} onClick={() => addSamples.mutate(undefined)}>{t("samples.use")}</Button>
-          <Link to="/knowledge" className="button"><KnowledgeIcon size={15} aria-hidden />{t("samples.own")}</Link>
+          <Button look="primary" icon={BaseIcon} busy={addSamples.isPending} onClick={() => addSamples.mutate(undefined)}>
+            {t("samples.use")}
+          </Button>
+          <Link to="/knowledge" className="button">
+            <KnowledgeIcon size={15} aria-hidden />
+            {t("samples.own")}
+          </Link>
         </div>
       ) : null}
       {addSamples.isError ? <ErrorCard error={addSamples.error} onRetry={() => addSamples.mutate(undefined)} /> : null}
       {samplesChosen ? (
         <>
-          <p className="muted small" role="status">{pending > 0 ? t("samples.reading", { count: pending }) : t("samples.ready")}</p>
+          <p className="muted small" role="status">
+            {pending > 0 ? t("samples.reading", { count: pending }) : t("samples.ready")}
+          </p>
           <ul className="suggestions">
             {sampleKeys.map((key) => (
-              <li key={key}><button type="button" onClick={() => onAsk(t(key))}><span>{t(key)}</span><NextIcon size={15} aria-hidden /></button></li>
+              <li key={key}>
+                <button type="button" onClick={() => onAsk(t(key))}>
+                  <span>{t(key)}</span>
+                  <NextIcon size={15} aria-hidden />
+                </button>
+              </li>
             ))}
           </ul>
         </>

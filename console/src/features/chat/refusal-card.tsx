@@ -11,7 +11,10 @@ export function RefusalCard({ turn, kbIds }: { readonly turn: ChatTurn; readonly
   const kbId = kbIds[0];
   return (
     <div className="refusal card">
-      <h2 className="row"><RefusalIcon size={16} aria-hidden />{t("refusal.title")}</h2>
+      <h2 className="row">
+        <RefusalIcon size={16} aria-hidden />
+        {t("refusal.title")}
+      </h2>
       <p className="soft">{turn.content}</p>
       {turn.nearest.length > 0 ? (
         <>
@@ -20,7 +23,10 @@ export function RefusalCard({ turn, kbIds }: { readonly turn: ChatTurn; readonly
             {turn.nearest.slice(0, 3).map((hit) => (
               <li key={`${hit.documentId}-${hit.start}`}>
                 <button type="button" className="nearest" onClick={() => openSource(hit)}>
-                  <span className="row small"><strong className="clip">{hit.document}</strong>{hit.page === null ? null : <span className="muted nowrap">{t("source.page", { page: hit.page })}</span>}</span>
+                  <span className="row small">
+                    <strong className="clip">{hit.document}</strong>
+                    {hit.page === null ? null : <span className="muted nowrap">{t("source.page", { page: hit.page })}</span>}
+                  </span>
                   <span className="nearest-text">{hit.text}</span>
                 </button>
               </li>
@@ -31,7 +37,10 @@ export function RefusalCard({ turn, kbIds }: { readonly turn: ChatTurn; readonly
       {kbId === undefined ? null : (
         <p className="tiny muted row">
           {t("refusal.noted")}
-          <Link to="/knowledge/$kbId/gaps" params={{ kbId }} className="row" style={{ gap: 2 }}>{t("refusal.gaps")}<NextIcon size={13} aria-hidden /></Link>
+          <Link to="/knowledge/$kbId/gaps" params={{ kbId }} className="row" style={{ gap: 2 }}>
+            {t("refusal.gaps")}
+            <NextIcon size={13} aria-hidden />
+          </Link>
         </p>
       )}
     </div>

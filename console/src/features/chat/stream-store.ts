@@ -34,7 +34,10 @@ function patch(chatId: string, change: Partial<LiveAnswer>): void {
 }
 
 export function useLiveAnswer(chatId: string | undefined): LiveAnswer | null {
-  return useSyncExternalStore((listener) => (listeners.add(listener), () => listeners.delete(listener)), () => (chatId === undefined ? null : (answers.get(chatId) ?? null)));
+  return useSyncExternalStore(
+    (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    () => (chatId === undefined ? null : (answers.get(chatId) ?? null)),
+  );
 }
 
 /** Text arrives in small pieces; the screen is drawn at most once a frame, so typing stays quick meanwhile. */
@@ -73,7 +76,8 @@ export async function ask(chatId: string, input: AskInput): Promise<void> {
   try {
     for await (const part of client.chats.ask(chatId, input, controller.signal)) take(part);
     painter.paint();
-    if (!ended) throw { code: "engine_crashed", message: "The answer broke off.", hint: "Try again.", zh: { message: "回答中途断开了。", hint: "请重试。" } };
+    if (!ended)
+      throw { code: "engine_crashed", message: "The answer broke off.", hint: "Try again.", zh: { message: "回答中途断开了。", hint: "请重试。" } };
   } catch (error) {
     painter.paint();
     patch(chatId, controller.signal.aborted ? { state: "stopped" } : { state: "failed", error: toErrorLike(error) });

@@ -15,7 +15,15 @@ import { CorrectForm } from "./correct-form.tsx";
 import { RefusalCard } from "./refusal-card.tsx";
 import type { LiveAnswer } from "./stream-store.ts";
 
-export function QuestionTurn({ content, disabled, onEdit }: { readonly content: string; readonly disabled?: boolean; readonly onEdit?: (content: string) => void }) {
+export function QuestionTurn({
+  content,
+  disabled,
+  onEdit,
+}: {
+  readonly content: string;
+  readonly disabled?: boolean;
+  readonly onEdit?: (content: string) => void;
+}) {
   const { t } = useTranslation();
   const [editing, setEditing] = useState(false);
   if (editing && onEdit !== undefined) {
@@ -30,17 +38,32 @@ export function QuestionTurn({ content, disabled, onEdit }: { readonly content: 
           onEdit(next);
         }}
       >
-        <textarea className="input" name="content" aria-label={t("chat.editQuestion")} autoFocus defaultValue={content} rows={3} onKeyDown={(event) => event.key === "Escape" && setEditing(false)} />
+        <textarea
+          className="input"
+          name="content"
+          aria-label={t("chat.editQuestion")}
+          autoFocus
+          defaultValue={content}
+          rows={3}
+          onKeyDown={(event) => event.key === "Escape" && setEditing(false)}
+        />
         <div className="row">
-          <Button small className="end" onClick={() => setEditing(false)}>{t("common.cancel")}</Button>
-          <Button small look="primary" type="submit">{t("chat.askAgain")}</Button>
+          <Button small className="end" onClick={() => setEditing(false)}>
+            {t("common.cancel")}
+          </Button>
+          <Button small look="primary" type="submit">
+            {t("chat.askAgain")}
+          </Button>
         </div>
       </form>
     );
   }
   return (
     <div className="turn question">
-      <p className="bubble"><span className="sr">{t("chat.you")}</span>{content}</p>
+      <p className="bubble">
+        <span className="sr">{t("chat.you")}</span>
+        {content}
+      </p>
       {onEdit === undefined ? null : (
         <div className="turn-tools">
           <IconButton label={t("chat.editQuestion")} icon={EditIcon} disabled={disabled} onClick={() => setEditing(true)} />
@@ -51,7 +74,13 @@ export function QuestionTurn({ content, disabled, onEdit }: { readonly content: 
   );
 }
 
-type AnswerProps = { readonly turn: ChatTurn; readonly chatId: string; readonly kbIds: readonly string[]; readonly last: boolean; readonly onRetry: () => void };
+type AnswerProps = {
+  readonly turn: ChatTurn;
+  readonly chatId: string;
+  readonly kbIds: readonly string[];
+  readonly last: boolean;
+  readonly onRetry: () => void;
+};
 
 export function AnswerTurn({ turn, chatId, kbIds, last, onRetry }: AnswerProps) {
   const { t } = useTranslation();
@@ -60,17 +89,41 @@ export function AnswerTurn({ turn, chatId, kbIds, last, onRetry }: AnswerProps) 
   const rate = useAction((rating: "up" | "down" | null) => client.chats.rateTurn(turn.id, rating), [["turns", chatId]]);
   const corrected = turn.correction !== null && !original;
   const vote = (rating: "up" | "down") => rate.mutate(turn.rating === rating ? null : rating);
-  if (isTurnOpen(turn)) return <article className="turn answer live" aria-label={t("chat.answer")} aria-busy="true"><Badge icon={BusyIcon} spin>{t("chat.answering")}</Badge></article>;
-  if (correcting) return <div className="turn answer"><CorrectForm turn={turn} chatId={chatId} onClose={() => setCorrecting(false)} /></div>;
+  if (isTurnOpen(turn))
+    return (
+      <article className="turn answer live" aria-label={t("chat.answer")} aria-busy="true">
+        <Badge icon={BusyIcon} spin>
+          {t("chat.answering")}
+        </Badge>
+      </article>
+    );
+  if (correcting)
+    return (
+      <div className="turn answer">
+        <CorrectForm turn={turn} chatId={chatId} onClose={() => setCorrecting(false)} />
+      </div>
+    );
   return (
     <article className="turn answer" data-last={last || undefined} aria-label={t("chat.answer")}>
       {turn.refused && turn.correction === null ? <RefusalCard turn={turn} kbIds={kbIds} /> : null}
-      {corrected ? <AnswerText text={turn.correction ?? ""} citations={turn.citations} /> : turn.refused && turn.correction === null ? null : <AnswerText text={turn.content} citations={turn.citations} />}
-      {turn.error === null ? null : turn.error.code === "cancelled" ? <Badge icon={StopIcon}>{t("chat.stopped")}</Badge> : <ErrorCard error={turn.error} onRetry={onRetry} />}
+      {corrected ? (
+        <AnswerText text={turn.correction ?? ""} citations={turn.citations} />
+      ) : turn.refused && turn.correction === null ? null : (
+        <AnswerText text={turn.content} citations={turn.citations} />
+      )}
+      {turn.error === null ? null : turn.error.code === "cancelled" ? (
+        <Badge icon={StopIcon}>{t("chat.stopped")}</Badge>
+      ) : (
+        <ErrorCard error={turn.error} onRetry={onRetry} />
+      )}
       {turn.correction === null ? null : (
         <p className="row tiny muted">
-          <Badge tone="accent" icon={EditIcon}>{t("chat.corrected")}</Badge>
-          <button type="button" className="linkish" onClick={() => setOriginal(!original)}>{original ? t("chat.showCorrected") : t("chat.showOriginal")}</button>
+          <Badge tone="accent" icon={EditIcon}>
+            {t("chat.corrected")}
+          </Badge>
+          <button type="button" className="linkish" onClick={() => setOriginal(!original)}>
+            {original ? t("chat.showCorrected") : t("chat.showOriginal")}
+          </button>
         </p>
       )}
       <Sources citations={turn.citations} />
@@ -81,7 +134,9 @@ export function AnswerTurn({ turn, chatId, kbIds, last, onRetry }: AnswerProps) 
             <CopyButton text={corrected ? (turn.correction ?? "") : turn.content} label={t("chat.copyAnswer")} />
             <IconButton label={t("chat.rateUp")} icon={UpVoteIcon} aria-pressed={turn.rating === "up"} onClick={() => vote("up")} />
             <IconButton label={t("chat.rateDown")} icon={DownVoteIcon} aria-pressed={turn.rating === "down"} onClick={() => vote("down")} />
-            <Button small look="quiet" icon={EditIcon} onClick={() => setCorrecting(true)}>{t("chat.correct")}</Button>
+            <Button small look="quiet" icon={EditIcon} onClick={() => setCorrecting(true)}>
+              {t("chat.correct")}
+            </Button>
           </>
         )}
         {turn.model === null ? null : <span className="muted tiny end clip">{turn.model}</span>}
@@ -100,7 +155,9 @@ function Sources({ citations }: { readonly citations: readonly Citation[] }) {
       {citations.map((citation) => (
         <li key={citation.marker}>
           <button type="button" onClick={() => openSource(citation)} title={citation.quote}>
-            <span className="cite-number num" aria-hidden="true">{citation.marker}</span>
+            <span className="cite-number num" aria-hidden="true">
+              {citation.marker}
+            </span>
             <span className="clip">{citation.title}</span>
             {citation.page === null ? null : <span className="muted nowrap">{t("source.page", { page: citation.page })}</span>}
             <EditionTag edition={citation.edition?.state === "superseded" ? citation.edition : null} />
@@ -118,11 +175,26 @@ export function LiveTurn({ live, onRetry }: { readonly live: LiveAnswer; readonl
     <article className="turn answer live" aria-label={t("chat.answer")} aria-busy={live.state === "asking"}>
       {live.text === "" ? null : <AnswerText text={live.text} citations={live.citations} />}
       {live.state !== "asking" ? null : live.queued !== null ? (
-        <Badge icon={WaitingIcon}>{t("chat.queued", { position: live.queued.position })} · {eta(live.queued.etaSeconds)}</Badge>
+        <Badge icon={WaitingIcon}>
+          {t("chat.queued", { position: live.queued.position })} · {eta(live.queued.etaSeconds)}
+        </Badge>
       ) : live.text === "" ? (
-        <Badge icon={BusyIcon} spin>{t("chat.looking")}</Badge>
+        <Badge icon={BusyIcon} spin>
+          {t("chat.looking")}
+        </Badge>
       ) : null}
-      {live.state === "stopped" ? <Notice icon={StopIcon} action={<Button small look="quiet" icon={RetryIcon} onClick={onRetry}>{t("chat.retry")}</Button>}>{t("chat.stopped")}</Notice> : null}
+      {live.state === "stopped" ? (
+        <Notice
+          icon={StopIcon}
+          action={
+            <Button small look="quiet" icon={RetryIcon} onClick={onRetry}>
+              {t("chat.retry")}
+            </Button>
+          }
+        >
+          {t("chat.stopped")}
+        </Notice>
+      ) : null}
       {live.state === "failed" ? <ErrorCard error={live.error} onRetry={onRetry} /> : null}
     </article>
   );

@@ -28,14 +28,39 @@ export function BaseLayout() {
   const bases = useQuery(basesQuery());
   const base = bases.data?.find((item) => item.id === kbId);
   if (bases.isPending) return <Skeletons label={t("common.loading")} />;
-  if (bases.isError) return <div className="page-body"><ErrorCard error={bases.error} onRetry={() => void bases.refetch()} /></div>;
-  if (base === undefined) return <div className="page-center"><Empty icon={KnowledgeIcon} title={t("kb.gone")} actions={<Link className="button" to="/knowledge">{t("kb.all")}</Link>}>{t("kb.goneHint")}</Empty></div>;
+  if (bases.isError)
+    return (
+      <div className="page-body">
+        <ErrorCard error={bases.error} onRetry={() => void bases.refetch()} />
+      </div>
+    );
+  if (base === undefined)
+    return (
+      <div className="page-center">
+        <Empty
+          icon={KnowledgeIcon}
+          title={t("kb.gone")}
+          actions={
+            <Link className="button" to="/knowledge">
+              {t("kb.all")}
+            </Link>
+          }
+        >
+          {t("kb.goneHint")}
+        </Empty>
+      </div>
+    );
   return (
     <div className="page">
       <header className="page-head">
-        <nav aria-label={t("common.path")} className="row crumbs"><Link to="/knowledge">{t("place.knowledge")}</Link><span className="muted">/</span></nav>
+        <nav aria-label={t("common.path")} className="row crumbs">
+          <Link to="/knowledge">{t("place.knowledge")}</Link>
+          <span className="muted">/</span>
+        </nav>
         <h1 className="clip">{base.name}</h1>
-        <span className="base-state"><BaseState base={base} /></span>
+        <span className="base-state">
+          <BaseState base={base} />
+        </span>
         <BaseMenu base={base} />
       </header>
       <BaseTabs base={base} />
@@ -47,7 +72,11 @@ export function BaseLayout() {
 function BaseTabs({ base }: { readonly base: KnowledgeBaseInfo }) {
   const { t } = useTranslation();
   const { data: gaps = [] } = useQuery(gapsQuery(base.id));
-  const tab = (to: "/knowledge/$kbId" | "/knowledge/$kbId/search" | "/knowledge/$kbId/answers" | "/knowledge/$kbId/dictionary" | "/knowledge/$kbId/gaps", text: ReactNode, count?: number) => (
+  const tab = (
+    to: "/knowledge/$kbId" | "/knowledge/$kbId/search" | "/knowledge/$kbId/answers" | "/knowledge/$kbId/dictionary" | "/knowledge/$kbId/gaps",
+    text: ReactNode,
+    count?: number,
+  ) => (
     <Link to={to} params={{ kbId: base.id }} activeOptions={{ exact: true, includeSearch: false }}>
       {text}
       {count === undefined || count === 0 ? null : <span className="count">{count}</span>}
@@ -73,8 +102,16 @@ function BaseMenu({ base }: { readonly base: KnowledgeBaseInfo }) {
       <Menu label={t("kb.more", { name: base.name })} icon={MoreIcon}>
         {(close) => (
           <>
-            <button type="button" onClick={() => (close(), setDialog("edit"))}><EditIcon size={15} aria-hidden />{t("kb.edit")}</button>
-            {session?.actor?.role === "member" ? null : <button type="button" className="danger" onClick={() => (close(), setDialog("remove"))}><RemoveIcon size={15} aria-hidden />{t("kb.remove")}</button>}
+            <button type="button" onClick={() => (close(), setDialog("edit"))}>
+              <EditIcon size={15} aria-hidden />
+              {t("kb.edit")}
+            </button>
+            {session?.actor?.role === "member" ? null : (
+              <button type="button" className="danger" onClick={() => (close(), setDialog("remove"))}>
+                <RemoveIcon size={15} aria-hidden />
+                {t("kb.remove")}
+              </button>
+            )}
           </>
         )}
       </Menu>
@@ -87,7 +124,9 @@ function BaseMenu({ base }: { readonly base: KnowledgeBaseInfo }) {
 function EditDialog({ base, onClose }: { readonly base: KnowledgeBaseInfo; readonly onClose: () => void }) {
   const { t } = useTranslation();
   const { data: models = [] } = useQuery(modelsQuery());
-  const embedders = models.filter((model) => model.kind === "embedding" && (model.state === "ready" || model.state === "loaded" || model.id === base.embedder));
+  const embedders = models.filter(
+    (model) => model.kind === "embedding" && (model.state === "ready" || model.state === "loaded" || model.id === base.embedder),
+  );
   const save = useAction((json: { name: string; description: string; embedder?: string }) => client.knowledge.updateBase(base.id, json), [["bases"]]);
   return (
     <Dialog title={t("kb.edit")} onClose={onClose}>
@@ -99,23 +138,41 @@ function EditDialog({ base, onClose }: { readonly base: KnowledgeBaseInfo; reado
           const form = new FormData(event.currentTarget);
           const embedder = String(form.get("embedder") ?? "");
           const change = embedder === "" || embedder === base.embedder ? {} : { embedder };
-          save.mutate({ name: String(form.get("name")).trim(), description: String(form.get("description")).trim(), ...change }, { onSuccess: onClose });
+          save.mutate(
+            { name: String(form.get("name")).trim(), description: String(form.get("description")).trim(), ...change },
+            { onSuccess: onClose },
+          );
         }}
       >
-        <div className="field"><label htmlFor="edit-name">{t("kb.name")}</label><input id="edit-name" name="name" className="input" required maxLength={100} defaultValue={base.name} autoFocus /></div>
-        <div className="field"><label htmlFor="edit-description">{t("kb.description")}</label><textarea id="edit-description" name="description" className="input" rows={3} maxLength={2000} defaultValue={base.description} /></div>
+        <div className="field">
+          <label htmlFor="edit-name">{t("kb.name")}</label>
+          <input id="edit-name" name="name" className="input" required maxLength={100} defaultValue={base.name} autoFocus />
+        </div>
+        <div className="field">
+          <label htmlFor="edit-description">{t("kb.description")}</label>
+          <textarea id="edit-description" name="description" className="input" rows={3} maxLength={2000} defaultValue={base.description} />
+        </div>
         {embedders.length === 0 ? null : (
           <div className="field">
             <label htmlFor="edit-embedder">{t("kb.embedder")}</label>
             <select id="edit-embedder" name="embedder" className="input" defaultValue={base.embedder ?? ""}>
               {base.embedder === null ? <option value="">–</option> : null}
-              {embedders.map((model) => <option key={model.id} value={model.id}>{model.id}</option>)}
+              {embedders.map((model) => (
+                <option key={model.id} value={model.id}>
+                  {model.id}
+                </option>
+              ))}
             </select>
             <span className="hint">{t("kb.embedderHint")}</span>
           </div>
         )}
         {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={save.isPending}>{t("common.save")}</Button></div>
+        <div className="actions">
+          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button look="primary" type="submit" busy={save.isPending}>
+            {t("common.save")}
+          </Button>
+        </div>
       </form>
     </Dialog>
   );
@@ -132,9 +189,17 @@ function RemoveDialog({ base, onClose }: { readonly base: KnowledgeBaseInfo; rea
     <Dialog title={t("kb.remove")} onClose={onClose}>
       <form className="col" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), typed === base.name && go())}>
         <p className="soft">{t("kb.removeHint", { count: base.documents })}</p>
-        <div className="field"><label htmlFor="remove-name">{t("kb.removeType", { name: base.name })}</label><input id="remove-name" className="input" value={typed} autoFocus autoComplete="off" onChange={(event) => setTyped(event.target.value)} /></div>
+        <div className="field">
+          <label htmlFor="remove-name">{t("kb.removeType", { name: base.name })}</label>
+          <input id="remove-name" className="input" value={typed} autoFocus autoComplete="off" onChange={(event) => setTyped(event.target.value)} />
+        </div>
         {remove.isError ? <ErrorCard error={remove.error} /> : null}
-        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="danger" type="submit" disabled={typed !== base.name} busy={remove.isPending}>{t("kb.removeGo")}</Button></div>
+        <div className="actions">
+          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button look="danger" type="submit" disabled={typed !== base.name} busy={remove.isPending}>
+            {t("kb.removeGo")}
+          </Button>
+        </div>
       </form>
     </Dialog>
   );

@@ -25,7 +25,11 @@ export function BasesPage() {
     <div className="page">
       <header className="page-head">
         <h1>{t("place.knowledge")}</h1>
-        {list.length > 0 ? <Button look="primary" className="end" icon={PlusIcon} onClick={() => setCreating(true)}>{t("kb.new")}</Button> : null}
+        {list.length > 0 ? (
+          <Button look="primary" className="end" icon={PlusIcon} onClick={() => setCreating(true)}>
+            {t("kb.new")}
+          </Button>
+        ) : null}
       </header>
       <div className="page-body">
         <ArrivingNotice />
@@ -38,8 +42,12 @@ export function BasesPage() {
             title={t("kb.emptyTitle")}
             actions={
               <>
-                <Button look="primary" icon={PlusIcon} onClick={() => setCreating(true)}>{t("kb.new")}</Button>
-                <Button icon={BaseIcon} busy={samples.isPending} onClick={addSamples}>{t("samples.use")}</Button>
+                <Button look="primary" icon={PlusIcon} onClick={() => setCreating(true)}>
+                  {t("kb.new")}
+                </Button>
+                <Button icon={BaseIcon} busy={samples.isPending} onClick={addSamples}>
+                  {t("samples.use")}
+                </Button>
               </>
             }
           >
@@ -47,7 +55,9 @@ export function BasesPage() {
           </Empty>
         ) : null}
         <ul className="base-grid">
-          {list.map((base) => <BaseCard key={base.id} base={base} />)}
+          {list.map((base) => (
+            <BaseCard key={base.id} base={base} />
+          ))}
         </ul>
       </div>
       {creating ? <NewBaseDialog onClose={() => setCreating(false)} /> : null}
@@ -58,10 +68,24 @@ export function BasesPage() {
 export function BaseState({ base }: { readonly base: KnowledgeBaseInfo }) {
   const { t } = useTranslation();
   const { eta } = useFormat();
-  if (base.pending > 0) return <Badge tone="accent" icon={BusyIcon} spin>{t("kb.reading", { count: base.pending })} · {eta(base.etaSeconds)}</Badge>;
-  if (base.embedded < base.chunks) return <Badge tone="accent" icon={BusyIcon} spin>{t("kb.embedding", { percent: Math.floor((100 * base.embedded) / base.chunks) })} · {eta(base.etaSeconds)}</Badge>;
+  if (base.pending > 0)
+    return (
+      <Badge tone="accent" icon={BusyIcon} spin>
+        {t("kb.reading", { count: base.pending })} · {eta(base.etaSeconds)}
+      </Badge>
+    );
+  if (base.embedded < base.chunks)
+    return (
+      <Badge tone="accent" icon={BusyIcon} spin>
+        {t("kb.embedding", { percent: Math.floor((100 * base.embedded) / base.chunks) })} · {eta(base.etaSeconds)}
+      </Badge>
+    );
   if (base.documents === 0) return <Badge>{t("kb.noDocuments")}</Badge>;
-  return <Badge tone="ok" icon={OkIcon}>{t("kb.complete")}</Badge>;
+  return (
+    <Badge tone="ok" icon={OkIcon}>
+      {t("kb.complete")}
+    </Badge>
+  );
 }
 
 function BaseCard({ base }: { readonly base: KnowledgeBaseInfo }) {
@@ -70,13 +94,23 @@ function BaseCard({ base }: { readonly base: KnowledgeBaseInfo }) {
   return (
     <li className="card base-card">
       <Link to="/knowledge/$kbId" params={{ kbId: base.id }} className="cover" aria-label={base.name} />
-      <h2 className="row"><BaseIcon size={16} aria-hidden /><span className="clip">{base.name}</span></h2>
+      <h2 className="row">
+        <BaseIcon size={16} aria-hidden />
+        <span className="clip">{base.name}</span>
+      </h2>
       {base.description === "" ? null : <p className="soft small clip-2">{base.description}</p>}
-      <p className="muted small num">{t("kb.documents", { count: base.documents })} · {t("kb.chunks", { count: base.chunks, value: number(base.chunks) })} · {bytes(base.sizeBytes)}</p>
+      <p className="muted small num">
+        {t("kb.documents", { count: base.documents })} · {t("kb.chunks", { count: base.chunks, value: number(base.chunks) })} ·{" "}
+        {bytes(base.sizeBytes)}
+      </p>
       {isBaseBusy(base) && base.chunks > 0 ? <Progress label={t("kb.progress", { name: base.name })} value={base.embedded / base.chunks} /> : null}
       <p className="row wrap base-foot">
         <BaseState base={base} />
-        {base.failed > 0 ? <Badge tone="bad" icon={FailedIcon}>{t("kb.failed", { count: base.failed })}</Badge> : null}
+        {base.failed > 0 ? (
+          <Badge tone="bad" icon={FailedIcon}>
+            {t("kb.failed", { count: base.failed })}
+          </Badge>
+        ) : null}
         <span className="muted tiny end">{ago(base.updatedAt)}</span>
       </p>
     </li>
@@ -112,7 +146,9 @@ function NewBaseDialog({ onClose }: { readonly onClose: () => void }) {
         {create.isError ? <ErrorCard error={create.error} /> : null}
         <div className="actions">
           <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={create.isPending}>{t("common.create")}</Button>
+          <Button look="primary" type="submit" busy={create.isPending}>
+            {t("common.create")}
+          </Button>
         </div>
       </form>
     </Dialog>

@@ -21,15 +21,30 @@ export function CuratedTab() {
   const removing = useRemoving();
   const [editing, setEditing] = useState<CuratedAnswer | "new" | null>(null);
   const shown = answers.data?.filter((answer) => !removing.has(answer.id)) ?? [];
-  const add = <Button look="primary" icon={PlusIcon} onClick={() => setEditing("new")}>{t("curated.add")}</Button>;
+  const add = (
+    <Button look="primary" icon={PlusIcon} onClick={() => setEditing("new")}>
+      {t("curated.add")}
+    </Button>
+  );
   return (
     <div className="page-body">
       {answers.isPending ? <Skeletons label={t("common.loading")} /> : null}
       {answers.isError ? <ErrorCard error={answers.error} onRetry={() => void answers.refetch()} /> : null}
-      {answers.isSuccess && shown.length === 0 ? <Empty icon={CheckIcon} title={t("curated.emptyTitle")} actions={add}>{t("curated.emptyHint")}</Empty> : null}
-      {shown.length > 0 ? <div className="row toolbar"><p className="muted small">{t("curated.hint")}</p><span className="end">{add}</span></div> : null}
+      {answers.isSuccess && shown.length === 0 ? (
+        <Empty icon={CheckIcon} title={t("curated.emptyTitle")} actions={add}>
+          {t("curated.emptyHint")}
+        </Empty>
+      ) : null}
+      {shown.length > 0 ? (
+        <div className="row toolbar">
+          <p className="muted small">{t("curated.hint")}</p>
+          <span className="end">{add}</span>
+        </div>
+      ) : null}
       <ul className="col" style={{ gap: 8 }}>
-        {shown.map((answer) => <CuratedCard key={answer.id} answer={answer} onEdit={() => setEditing(answer)} />)}
+        {shown.map((answer) => (
+          <CuratedCard key={answer.id} answer={answer} onEdit={() => setEditing(answer)} />
+        ))}
       </ul>
       {editing === null ? null : <CuratedDialog kbId={base.id} answer={editing === "new" ? null : editing} onClose={() => setEditing(null)} />}
     </div>
@@ -43,17 +58,43 @@ function CuratedCard({ answer, onEdit }: { readonly answer: CuratedAnswer; reado
   const remove = useAction(() => client.knowledge.removeCurated(answer.id), [["curated"]]);
   return (
     <li className="card qa">
-      <div className="row"><strong className="grow">{answer.question}</strong>
+      <div className="row">
+        <strong className="grow">{answer.question}</strong>
         <IconButton label={t("curated.edit")} icon={EditIcon} onClick={onEdit} />
-        <IconButton label={t("common.remove")} icon={RemoveIcon} onClick={() => removeWithUndo(answer.id, t("curated.removed"), () => remove.mutateAsync(undefined), (error) => showToast(words(error).message))} />
+        <IconButton
+          label={t("common.remove")}
+          icon={RemoveIcon}
+          onClick={() =>
+            removeWithUndo(
+              answer.id,
+              t("curated.removed"),
+              () => remove.mutateAsync(undefined),
+              (error) => showToast(words(error).message),
+            )
+          }
+        />
       </div>
       <p className="soft pre">{answer.answer}</p>
-      <p className="muted tiny">{answer.createdBy} · {ago(answer.updatedAt)}</p>
+      <p className="muted tiny">
+        {answer.createdBy} · {ago(answer.updatedAt)}
+      </p>
     </li>
   );
 }
 
-export function CuratedDialog({ kbId, answer, question = "", onClose, onSaved }: { readonly kbId: string; readonly answer: CuratedAnswer | null; readonly question?: string; readonly onClose: () => void; readonly onSaved?: () => void }) {
+export function CuratedDialog({
+  kbId,
+  answer,
+  question = "",
+  onClose,
+  onSaved,
+}: {
+  readonly kbId: string;
+  readonly answer: CuratedAnswer | null;
+  readonly question?: string;
+  readonly onClose: () => void;
+  readonly onSaved?: () => void;
+}) {
   const { t } = useTranslation();
   const save = useAction((json: { id?: string; question: string; answer: string }) => client.knowledge.writeCurated(kbId, json), [["curated", kbId]]);
   return (
@@ -64,13 +105,48 @@ export function CuratedDialog({ kbId, answer, question = "", onClose, onSaved }:
         onSubmit={(event) => {
           event.preventDefault();
           const form = new FormData(event.currentTarget);
-          save.mutate({ ...(answer === null ? {} : { id: answer.id }), question: String(form.get("question")).trim(), answer: String(form.get("answer")).trim() }, { onSuccess: () => (onSaved?.(), onClose()) });
+          save.mutate(
+            {
+              ...(answer === null ? {} : { id: answer.id }),
+              question: String(form.get("question")).trim(),
+              answer: String(form.get("answer")).trim(),
+            },
+            { onSuccess: () => (onSaved?.(), onClose()) },
+          );
         }}
       >
-        <div className="field"><label htmlFor="qa-question">{t("curated.question")}</label><input id="qa-question" name="question" className="input" required maxLength={4000} defaultValue={answer?.question ?? question} autoFocus={question === ""} /></div>
-        <div className="field"><label htmlFor="qa-answer">{t("curated.answer")}</label><textarea id="qa-answer" name="answer" className="input" required rows={6} maxLength={20_000} defaultValue={answer?.answer} autoFocus={question !== ""} /></div>
+        <div className="field">
+          <label htmlFor="qa-question">{t("curated.question")}</label>
+          <input
+            id="qa-question"
+            name="question"
+            className="input"
+            required
+            maxLength={4000}
+            defaultValue={answer?.question ?? question}
+            autoFocus={question === ""}
+          />
+        </div>
+        <div className="field">
+          <label htmlFor="qa-answer">{t("curated.answer")}</label>
+          <textarea
+            id="qa-answer"
+            name="answer"
+            className="input"
+            required
+            rows={6}
+            maxLength={20_000}
+            defaultValue={answer?.answer}
+            autoFocus={question !== ""}
+          />
+        </div>
         {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions"><Button onClick={onClose}>{t("common.cancel")}</Button><Button look="primary" type="submit" busy={save.isPending}>{t("common.save")}</Button></div>
+        <div className="actions">
+          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button look="primary" type="submit" busy={save.isPending}>
+            {t("common.save")}
+          </Button>
+        </div>
       </form>
     </Dialog>
   );

@@ -22,20 +22,34 @@ export function DocumentPage() {
   const search = useSearch({ from: "/shell/documents/$documentId" });
   const info = useQuery(documentQuery(documentId));
   if (info.isPending) return <Skeletons rows={8} label={t("common.loading")} />;
-  if (info.isError) return <div className="page-body"><ErrorCard error={info.error} onRetry={() => void info.refetch()} /></div>;
+  if (info.isError)
+    return (
+      <div className="page-body">
+        <ErrorCard error={info.error} onRetry={() => void info.refetch()} />
+      </div>
+    );
   const document = info.data;
   const { view = "text", ...place } = search;
   return (
     <div className="page">
       <DocumentHead document={document} />
       <nav className="tabs" aria-label={document.title}>
-        <Link to="." search={place} activeOptions={{ exact: true, includeSearch: true }}>{t("document.text")}</Link>
-        <Link to="." search={{ view: "chunks" }} activeOptions={{ exact: true, includeSearch: true }}>{t("document.chunks")}<span className="count">{document.chunks}</span></Link>
+        <Link to="." search={place} activeOptions={{ exact: true, includeSearch: true }}>
+          {t("document.text")}
+        </Link>
+        <Link to="." search={{ view: "chunks" }} activeOptions={{ exact: true, includeSearch: true }}>
+          {t("document.chunks")}
+          <span className="count">{document.chunks}</span>
+        </Link>
       </nav>
       <div className="page-body document-body">
         <div className="grow">
           <DocumentTroubles document={document} />
-          {view === "text" ? <TextView document={document} start={search.start} end={search.end} version={search.version} /> : <ChunksView documentId={document.id} />}
+          {view === "text" ? (
+            <TextView document={document} start={search.start} end={search.end} version={search.version} />
+          ) : (
+            <ChunksView documentId={document.id} />
+          )}
         </div>
         <DocumentFacts document={document} />
       </div>
@@ -51,18 +65,38 @@ function DocumentHead({ document }: { readonly document: DocumentInfo }) {
   const base = bases?.find((item) => item.id === document.kbId);
   const remove = useAction(() => client.knowledge.removeDocument(document.id), [["documents"], ["bases"]]);
   const onRemove = () => {
-    removeWithUndo(document.id, t("documents.removed", { title: document.title }), () => remove.mutateAsync(undefined), (failure) => showToast(words(failure).message));
+    removeWithUndo(
+      document.id,
+      t("documents.removed", { title: document.title }),
+      () => remove.mutateAsync(undefined),
+      (failure) => showToast(words(failure).message),
+    );
     void navigate({ to: "/knowledge/$kbId", params: { kbId: document.kbId } });
   };
   return (
     <header className="page-head">
       <nav aria-label={t("common.path")} className="row crumbs">
-        <Link to="/knowledge">{t("place.knowledge")}</Link><span className="muted">/</span>
-        <Link to="/knowledge/$kbId" params={{ kbId: document.kbId }} className="clip">{base?.name ?? t("kb.base")}</Link><span className="muted">/</span>
+        <Link to="/knowledge">{t("place.knowledge")}</Link>
+        <span className="muted">/</span>
+        <Link to="/knowledge/$kbId" params={{ kbId: document.kbId }} className="clip">
+          {base?.name ?? t("kb.base")}
+        </Link>
+        <span className="muted">/</span>
       </nav>
       <h1 className="clip">{document.title}</h1>
-      <span className="base-state"><DocumentStateBadge document={document} /></span>
-      <a className="button quiet icon small" href={client.knowledge.originalUrl(document.id)} target="_blank" rel="noreferrer" aria-label={t("source.original")} title={t("source.original")}><OriginalIcon size={15} aria-hidden /></a>
+      <span className="base-state">
+        <DocumentStateBadge document={document} />
+      </span>
+      <a
+        className="button quiet icon small"
+        href={client.knowledge.originalUrl(document.id)}
+        target="_blank"
+        rel="noreferrer"
+        aria-label={t("source.original")}
+        title={t("source.original")}
+      >
+        <OriginalIcon size={15} aria-hidden />
+      </a>
       <IconButton label={t("documents.remove", { title: document.title })} icon={RemoveIcon} onClick={onRemove} />
     </header>
   );
@@ -75,16 +109,45 @@ function DocumentTroubles({ document }: { readonly document: DocumentInfo }) {
     <div className="col" style={{ gap: 8, marginBottom: document.error !== null || document.scannedPages.length > 0 ? 16 : 0 }}>
       {document.error === null ? null : <ErrorCard error={document.error} onRetry={() => retry.mutate(undefined)} />}
       {retry.isError ? <ErrorCard error={retry.error} /> : null}
-      {document.scannedPages.length === 0 ? null : <Notice tone="warn" icon={OcrIcon} action={document.state === "needs-ocr" ? <Button small look="quiet" icon={RetryIcon} onClick={() => retry.mutate(undefined)}>{t("common.retry")}</Button> : undefined}>{t("document.scanned", { count: document.scannedPages.length, pages: document.scannedPages.slice(0, 12).join(", ") })}</Notice>}
+      {document.scannedPages.length === 0 ? null : (
+        <Notice
+          tone="warn"
+          icon={OcrIcon}
+          action={
+            document.state === "needs-ocr" ? (
+              <Button small look="quiet" icon={RetryIcon} onClick={() => retry.mutate(undefined)}>
+                {t("common.retry")}
+              </Button>
+            ) : undefined
+          }
+        >
+          {t("document.scanned", { count: document.scannedPages.length, pages: document.scannedPages.slice(0, 12).join(", ") })}
+        </Notice>
+      )}
     </div>
   );
 }
 
-function TextView({ document, start, end, version }: { readonly document: DocumentInfo; readonly start: number | undefined; readonly end: number | undefined; readonly version: string | undefined }) {
+function TextView({
+  document,
+  start,
+  end,
+  version,
+}: {
+  readonly document: DocumentInfo;
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+  readonly version: string | undefined;
+}) {
   const { t } = useTranslation();
   const readable = document.state === "words" || document.state === "ready" || document.version > 1;
   const text = useQuery({ ...documentTextQuery(document.id, version), enabled: readable });
-  if (!readable) return document.error === null && document.state !== "needs-ocr" ? <p className="muted" role="status">{t("document.notRead")}</p> : null;
+  if (!readable)
+    return document.error === null && document.state !== "needs-ocr" ? (
+      <p className="muted" role="status">
+        {t("document.notRead")}
+      </p>
+    ) : null;
   if (text.isPending) return <Skeletons rows={8} label={t("common.loading")} />;
   if (text.isError) return <ErrorCard error={text.error} onRetry={() => void text.refetch()} />;
   return <DocumentText source={text.data} mark={start === undefined || end === undefined ? undefined : { start, end }} />;
@@ -105,14 +168,28 @@ function DocumentFacts({ document }: { readonly document: DocumentInfo }) {
   return (
     <aside className="facts" aria-label={t("document.facts")}>
       <dl>
-        {facts.map(([name, value]) => (value === null ? null : <div key={name}><dt>{name}</dt><dd title={value}>{value}</dd></div>))}
+        {facts.map(([name, value]) =>
+          value === null ? null : (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd title={value}>{value}</dd>
+            </div>
+          ),
+        )}
       </dl>
       <Tags document={document} />
       <Editions document={document} />
       {document.warnings.length === 0 ? null : (
         <section>
-          <h2 className="label row"><WarnIcon size={14} aria-hidden />{t("document.warnings")}</h2>
-          <ul className="small soft">{document.warnings.slice(0, 20).map((warning, index) => <li key={index}>{warning.message}</li>)}</ul>
+          <h2 className="label row">
+            <WarnIcon size={14} aria-hidden />
+            {t("document.warnings")}
+          </h2>
+          <ul className="small soft">
+            {document.warnings.slice(0, 20).map((warning, index) => (
+              <li key={index}>{warning.message}</li>
+            ))}
+          </ul>
         </section>
       )}
     </aside>
@@ -121,13 +198,28 @@ function DocumentFacts({ document }: { readonly document: DocumentInfo }) {
 
 function Tags({ document }: { readonly document: DocumentInfo }) {
   const { t } = useTranslation();
-  const save = useAction((tags: readonly string[]) => client.knowledge.updateDocument(document.id, { tags }), [["document", document.id], ["documents"]]);
+  const save = useAction(
+    (tags: readonly string[]) => client.knowledge.updateDocument(document.id, { tags }),
+    [["document", document.id], ["documents"]],
+  );
   return (
     <section>
-      <h2 className="label row"><TagIcon size={14} aria-hidden />{t("document.tags")}</h2>
+      <h2 className="label row">
+        <TagIcon size={14} aria-hidden />
+        {t("document.tags")}
+      </h2>
       <div className="row wrap" style={{ gap: 4 }}>
         {document.tags.map((tag) => (
-          <span key={tag} className="tag">{tag}<button type="button" aria-label={t("document.removeTag", { tag })} onClick={() => save.mutate(document.tags.filter((other) => other !== tag))}><CloseIcon size={12} aria-hidden /></button></span>
+          <span key={tag} className="tag">
+            {tag}
+            <button
+              type="button"
+              aria-label={t("document.removeTag", { tag })}
+              onClick={() => save.mutate(document.tags.filter((other) => other !== tag))}
+            >
+              <CloseIcon size={12} aria-hidden />
+            </button>
+          </span>
         ))}
         <Menu label={t("document.addTag")} className="button quiet small" text={t("document.addTag")}>
           {(close) => (
@@ -155,10 +247,26 @@ function Editions({ document }: { readonly document: DocumentInfo }) {
   if (edition === null) return null;
   return (
     <section>
-      <h2 className="label row"><EditionIcon size={14} aria-hidden />{t("edition.title")}</h2>
+      <h2 className="label row">
+        <EditionIcon size={14} aria-hidden />
+        {t("edition.title")}
+      </h2>
       <ul className="small col" style={{ gap: 4 }}>
-        <li className="row"><span className={edition.state === "superseded" ? "tag warn" : "tag accent"}>{edition.state === "superseded" ? t("edition.superseded") : t("edition.current")}</span><span className="num">{document.date ?? ""}</span><span className="muted">{t("edition.this")}</span></li>
-        {edition.others.map((other) => <li key={other.documentId}><Link to="/documents/$documentId" params={{ documentId: other.documentId }} search={{}} className="row"><span className="num">{other.date ?? t("edition.undated")}</span><span className="clip">{other.path}</span></Link></li>)}
+        <li className="row">
+          <span className={edition.state === "superseded" ? "tag warn" : "tag accent"}>
+            {edition.state === "superseded" ? t("edition.superseded") : t("edition.current")}
+          </span>
+          <span className="num">{document.date ?? ""}</span>
+          <span className="muted">{t("edition.this")}</span>
+        </li>
+        {edition.others.map((other) => (
+          <li key={other.documentId}>
+            <Link to="/documents/$documentId" params={{ documentId: other.documentId }} search={{}} className="row">
+              <span className="num">{other.date ?? t("edition.undated")}</span>
+              <span className="clip">{other.path}</span>
+            </Link>
+          </li>
+        ))}
       </ul>
     </section>
   );

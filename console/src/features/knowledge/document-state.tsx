@@ -7,11 +7,37 @@ import { BusyIcon, FailedIcon, OcrIcon, OkIcon, WaitingIcon, WordsIcon } from ".
 export function DocumentStateBadge({ document }: { readonly document: DocumentInfo }) {
   const { t } = useTranslation();
   switch (document.state) {
-    case "waiting": return <Badge icon={WaitingIcon}>{t("state.waiting")}</Badge>;
-    case "reading": return <Badge tone="accent" icon={BusyIcon} spin>{t("state.reading")}</Badge>;
-    case "words": return <Badge tone="accent" icon={WordsIcon}>{document.chunks > 0 ? t("state.wordsShare", { percent: Math.floor((100 * document.embedded) / document.chunks) }) : t("state.words")}</Badge>;
-    case "ready": return <Badge tone="ok" icon={OkIcon}>{t("state.ready")}</Badge>;
-    case "needs-ocr": return <Badge tone="warn" icon={OcrIcon}>{t("state.needsOcr")}</Badge>;
-    case "failed": return <Badge tone="bad" icon={FailedIcon}>{t("state.failed")}</Badge>;
+    case "waiting":
+      return <Badge icon={WaitingIcon}>{t("state.waiting")}</Badge>;
+    case "reading":
+      return (
+        <Badge tone="accent" icon={BusyIcon} spin>
+          {t("state.reading")}
+        </Badge>
+      );
+    case "words":
+      return (
+        <Badge tone="accent" icon={WordsIcon}>
+          {document.chunks > 0 ? t("state.wordsShare", { percent: Math.floor((100 * document.embedded) / document.chunks) }) : t("state.words")}
+        </Badge>
+      );
+    case "ready":
+      return (
+        <Badge tone="ok" icon={OkIcon}>
+          {t("state.ready")}
+        </Badge>
+      );
+    case "needs-ocr":
+      return (
+        <Badge tone="warn" icon={OcrIcon}>
+          {t("state.needsOcr")}
+        </Badge>
+      );
+    case "failed":
+      return (
+        <Badge tone="bad" icon={FailedIcon}>
+          {t("state.failed")}
+        </Badge>
+      );
   }
 }

@@ -15,13 +15,31 @@ import { removeWithUndo } from "../../ui/undo.ts";
 import { DocumentStateBadge } from "./document-state.tsx";
 
 const narrow = window.matchMedia("(max-width: 760px)");
-const useNarrow = (): boolean => useSyncExternalStore((listener) => (narrow.addEventListener("change", listener), () => narrow.removeEventListener("change", listener)), () => narrow.matches);
+const useNarrow = (): boolean =>
+  useSyncExternalStore(
+    (listener) => (narrow.addEventListener("change", listener), () => narrow.removeEventListener("change", listener)),
+    () => narrow.matches,
+  );
 
-export function DocumentTable({ rows, more, onMore }: { readonly rows: readonly DocumentInfo[]; readonly more: boolean; readonly onMore: () => void }) {
+export function DocumentTable({
+  rows,
+  more,
+  onMore,
+}: {
+  readonly rows: readonly DocumentInfo[];
+  readonly more: boolean;
+  readonly onMore: () => void;
+}) {
   const { t } = useTranslation();
   const scroll = useRef<HTMLDivElement>(null);
   const isNarrow = useNarrow();
-  const list = useVirtualizer({ count: rows.length, getScrollElement: () => scroll.current, estimateSize: () => (isNarrow ? 92 : 44), overscan: 12, getItemKey: (index) => rows[index]?.id ?? index });
+  const list = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => (isNarrow ? 92 : 44),
+    overscan: 12,
+    getItemKey: (index) => rows[index]?.id ?? index,
+  });
   const items = list.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -33,11 +51,19 @@ export function DocumentTable({ rows, more, onMore }: { readonly rows: readonly 
         <div role="row" className="doc-row">
           <span role="columnheader">{t("documents.name")}</span>
           <span role="columnheader">{t("documents.state")}</span>
-          <span role="columnheader" className="num-cell">{t("documents.pages")}</span>
-          <span role="columnheader" className="num-cell">{t("documents.chunks")}</span>
-          <span role="columnheader" className="num-cell">{t("documents.size")}</span>
+          <span role="columnheader" className="num-cell">
+            {t("documents.pages")}
+          </span>
+          <span role="columnheader" className="num-cell">
+            {t("documents.chunks")}
+          </span>
+          <span role="columnheader" className="num-cell">
+            {t("documents.size")}
+          </span>
           <span role="columnheader">{t("documents.updated")}</span>
-          <span role="columnheader"><span className="sr">{t("documents.actions")}</span></span>
+          <span role="columnheader">
+            <span className="sr">{t("documents.actions")}</span>
+          </span>
         </div>
       </div>
       <div role="rowgroup" className="doc-scroll" ref={scroll} tabIndex={0}>
@@ -45,7 +71,14 @@ export function DocumentTable({ rows, more, onMore }: { readonly rows: readonly 
           {items.map((item) => {
             const document = rows[item.index];
             return document === undefined ? null : (
-              <div key={item.key} role="presentation" data-index={item.index} ref={list.measureElement} className="doc-slot" style={{ transform: `translateY(${item.start}px)` }}>
+              <div
+                key={item.key}
+                role="presentation"
+                data-index={item.index}
+                ref={list.measureElement}
+                className="doc-slot"
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
                 <DocumentRow document={document} index={item.index} />
               </div>
             );
@@ -64,28 +97,66 @@ const DocumentRow = memo(function DocumentRow({ document, index }: { readonly do
   const retry = useAction(() => client.knowledge.retryDocument(document.id), stale);
   const remove = useAction(() => client.knowledge.removeDocument(document.id), stale);
   const error = document.error === null ? null : words(document.error);
-  const onRemove = () => removeWithUndo(document.id, t("documents.removed", { title: document.title }), () => remove.mutateAsync(undefined), (failure) => showToast(words(failure).message));
+  const onRemove = () =>
+    removeWithUndo(
+      document.id,
+      t("documents.removed", { title: document.title }),
+      () => remove.mutateAsync(undefined),
+      (failure) => showToast(words(failure).message),
+    );
   return (
     <div role="row" aria-rowindex={index + 1} className="doc-row" data-state={document.state}>
       <span role="cell" className="doc-name">
         <DocumentIcon size={15} aria-hidden />
         <span className="col grow">
           <span className="row" style={{ gap: 6 }}>
-            <Link to="/documents/$documentId" params={{ documentId: document.id }} className="clip doc-link" title={document.path}>{document.title || document.path}</Link>
+            <Link to="/documents/$documentId" params={{ documentId: document.id }} className="clip doc-link" title={document.path}>
+              {document.title || document.path}
+            </Link>
             {document.version > 1 ? <span className="tag">{t("documents.version", { version: document.version })}</span> : null}
-            {document.edition?.state === "superseded" ? <span className="tag warn"><EditionIcon size={12} aria-hidden />{t("edition.superseded")}</span> : null}
-            {document.tags.slice(0, 3).map((tag) => <span key={tag} className="tag">{tag}</span>)}
+            {document.edition?.state === "superseded" ? (
+              <span className="tag warn">
+                <EditionIcon size={12} aria-hidden />
+                {t("edition.superseded")}
+              </span>
+            ) : null}
+            {document.tags.slice(0, 3).map((tag) => (
+              <span key={tag} className="tag">
+                {tag}
+              </span>
+            ))}
           </span>
-          {error === null ? <span className="muted tiny clip doc-path">{document.path}</span> : <span className="tiny doc-error" title={`${error.message} ${error.hint ?? ""}`}>{error.message}{error.hint ? ` ${error.hint}` : ""} <span className="mono">{error.code}</span></span>}
+          {error === null ? (
+            <span className="muted tiny clip doc-path">{document.path}</span>
+          ) : (
+            <span className="tiny doc-error" title={`${error.message} ${error.hint ?? ""}`}>
+              {error.message}
+              {error.hint ? ` ${error.hint}` : ""} <span className="mono">{error.code}</span>
+            </span>
+          )}
         </span>
       </span>
-      <span role="cell"><DocumentStateBadge document={document} /></span>
-      <span role="cell" className="num-cell num">{document.pages === null ? "–" : number(document.pages)}</span>
-      <span role="cell" className="num-cell num">{number(document.chunks)}</span>
-      <span role="cell" className="num-cell num nowrap">{bytes(document.sizeBytes)}</span>
-      <span role="cell" className="muted tiny nowrap">{ago(document.updatedAt)}</span>
+      <span role="cell">
+        <DocumentStateBadge document={document} />
+      </span>
+      <span role="cell" className="num-cell num">
+        {document.pages === null ? "–" : number(document.pages)}
+      </span>
+      <span role="cell" className="num-cell num">
+        {number(document.chunks)}
+      </span>
+      <span role="cell" className="num-cell num nowrap">
+        {bytes(document.sizeBytes)}
+      </span>
+      <span role="cell" className="muted tiny nowrap">
+        {ago(document.updatedAt)}
+      </span>
       <span role="cell" className="row doc-tools">
-        {document.state === "failed" || document.state === "needs-ocr" ? <Button small look="quiet" icon={RetryIcon} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>{t("common.retry")}</Button> : null}
+        {document.state === "failed" || document.state === "needs-ocr" ? (
+          <Button small look="quiet" icon={RetryIcon} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>
+            {t("common.retry")}
+          </Button>
+        ) : null}
         <IconButton label={t("documents.remove", { title: document.title })} icon={RemoveIcon} onClick={onRemove} />
       </span>
     </div>

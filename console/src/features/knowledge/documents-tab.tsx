@@ -26,12 +26,19 @@ export function DocumentsTab() {
   const wanted = useDeferredValue(typed.trim());
   const documents = useInfiniteQuery(documentsQuery(base.id, { ...(state === "" ? {} : { state }), ...(wanted === "" ? {} : { search: wanted }) }));
   const removing = useRemoving();
-  const rows = useMemo(() => documents.data?.pages.flatMap((page) => page.items).filter((item) => !removing.has(item.id)) ?? [], [documents.data, removing]);
+  const rows = useMemo(
+    () => documents.data?.pages.flatMap((page) => page.items).filter((item) => !removing.has(item.id)) ?? [],
+    [documents.data, removing],
+  );
   const [dragging, setDragging] = useState(false);
   const { data: ready } = useQuery(readyQuery());
 
   const filter = (nextState: string, nextSearch: string) =>
-    void navigate({ to: ".", search: { ...(nextState === "" ? {} : { state: nextState }), ...(nextSearch === "" ? {} : { search: nextSearch }) }, replace: true });
+    void navigate({
+      to: ".",
+      search: { ...(nextState === "" ? {} : { state: nextState }), ...(nextSearch === "" ? {} : { search: nextSearch }) },
+      replace: true,
+    });
   useEffect(() => {
     if (wanted !== search) filter(state, wanted);
   }, [wanted]);
@@ -56,25 +63,48 @@ export function DocumentsTab() {
       <div className="row wrap toolbar">
         <div className="search grow">
           <SearchIcon size={15} aria-hidden />
-          <input className="input" type="search" value={typed} aria-label={t("documents.search")} placeholder={t("documents.search")} onChange={(event) => setTyped(event.target.value)} />
+          <input
+            className="input"
+            type="search"
+            value={typed}
+            aria-label={t("documents.search")}
+            placeholder={t("documents.search")}
+            onChange={(event) => setTyped(event.target.value)}
+          />
         </div>
-        <select
-          className="input filter"
-          aria-label={t("documents.filter")}
-          value={state}
-          onChange={(event) => filter(event.target.value, wanted)}
-        >
-          {states.map((item) => <option key={item} value={item}>{t(item === "" ? "documents.all" : item === "needs-ocr" ? "state.needsOcr" : `state.${item}`)}</option>)}
+        <select className="input filter" aria-label={t("documents.filter")} value={state} onChange={(event) => filter(event.target.value, wanted)}>
+          {states.map((item) => (
+            <option key={item} value={item}>
+              {t(item === "" ? "documents.all" : item === "needs-ocr" ? "state.needsOcr" : `state.${item}`)}
+            </option>
+          ))}
         </select>
         <AddButtons onAdd={add} />
       </div>
       <UploadPanel kbId={base.id} />
       {documents.isPending ? <Skeletons rows={6} label={t("common.loading")} /> : null}
       {documents.isError ? <ErrorCard error={documents.error} onRetry={() => void documents.refetch()} /> : null}
-      {nothing && !filtered ? <Empty icon={DocumentIcon} title={t("documents.emptyTitle")}>{t("documents.emptyHint")}</Empty> : null}
-      {nothing && filtered ? <Empty icon={SearchIcon} title={t("documents.noneTitle")} actions={<Button onClick={() => (setTyped(""), void navigate({ to: ".", search: {} }))}>{t("documents.showAll")}</Button>}>{t("documents.noneHint")}</Empty> : null}
-      {rows.length > 0 ? <DocumentTable rows={rows} more={documents.hasNextPage && !documents.isFetchingNextPage} onMore={() => void documents.fetchNextPage()} /> : null}
-      <div className="drop-hint" aria-hidden="true"><UploadIcon size={22} />{t("documents.drop", { name: base.name })}</div>
+      {nothing && !filtered ? (
+        <Empty icon={DocumentIcon} title={t("documents.emptyTitle")}>
+          {t("documents.emptyHint")}
+        </Empty>
+      ) : null}
+      {nothing && filtered ? (
+        <Empty
+          icon={SearchIcon}
+          title={t("documents.noneTitle")}
+          actions={<Button onClick={() => (setTyped(""), void navigate({ to: ".", search: {} }))}>{t("documents.showAll")}</Button>}
+        >
+          {t("documents.noneHint")}
+        </Empty>
+      ) : null}
+      {rows.length > 0 ? (
+        <DocumentTable rows={rows} more={documents.hasNextPage && !documents.isFetchingNextPage} onMore={() => void documents.fetchNextPage()} />
+      ) : null}
+      <div className="drop-hint" aria-hidden="true">
+        <UploadIcon size={22} />
+        {t("documents.drop", { name: base.name })}
+      </div>
     </div>
   );
 }
@@ -85,10 +115,31 @@ function AddButtons({ onAdd }: { readonly onAdd: (files: readonly PickedFile[]) 
   const folder = useRef<HTMLInputElement>(null);
   return (
     <>
-      <input ref={files} hidden type="file" multiple data-testid="files" aria-label={t("documents.addFiles")} onChange={(event) => (onAdd(pickedFiles(event.target.files)), (event.target.value = ""))} />
-      <input ref={folder} hidden type="file" multiple data-testid="folder" aria-label={t("documents.addFolder")} {...{ webkitdirectory: "" }} onChange={(event) => (onAdd(pickedFiles(event.target.files)), (event.target.value = ""))} />
-      <Button className="desk" icon={FolderIcon} onClick={() => folder.current?.click()}>{t("documents.addFolder")}</Button>
-      <Button look="primary" icon={UploadIcon} onClick={() => files.current?.click()}>{t("documents.addFiles")}</Button>
+      <input
+        ref={files}
+        hidden
+        type="file"
+        multiple
+        data-testid="files"
+        aria-label={t("documents.addFiles")}
+        onChange={(event) => (onAdd(pickedFiles(event.target.files)), (event.target.value = ""))}
+      />
+      <input
+        ref={folder}
+        hidden
+        type="file"
+        multiple
+        data-testid="folder"
+        aria-label={t("documents.addFolder")}
+        {...{ webkitdirectory: "" }}
+        onChange={(event) => (onAdd(pickedFiles(event.target.files)), (event.target.value = ""))}
+      />
+      <Button className="desk" icon={FolderIcon} onClick={() => folder.current?.click()}>
+        {t("documents.addFolder")}
+      </Button>
+      <Button look="primary" icon={UploadIcon} onClick={() => files.current?.click()}>
+        {t("documents.addFiles")}
+      </Button>
     </>
   );
 }

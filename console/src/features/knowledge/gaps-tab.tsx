@@ -21,10 +21,16 @@ export function GapsTab() {
     <div className="page-body">
       {gaps.isPending ? <Skeletons label={t("common.loading")} /> : null}
       {gaps.isError ? <ErrorCard error={gaps.error} onRetry={() => void gaps.refetch()} /> : null}
-      {gaps.isSuccess && gaps.data.length === 0 ? <Empty icon={GapIcon} title={t("gaps.emptyTitle")}>{t("gaps.emptyHint")}</Empty> : null}
+      {gaps.isSuccess && gaps.data.length === 0 ? (
+        <Empty icon={GapIcon} title={t("gaps.emptyTitle")}>
+          {t("gaps.emptyHint")}
+        </Empty>
+      ) : null}
       {gaps.data && gaps.data.length > 0 ? <p className="muted small">{t("gaps.hint")}</p> : null}
       <ul className="col" style={{ gap: 8 }}>
-        {gaps.data?.map((gap) => <GapCard key={gap.id} gap={gap} />)}
+        {gaps.data?.map((gap) => (
+          <GapCard key={gap.id} gap={gap} />
+        ))}
       </ul>
     </div>
   );
@@ -39,21 +45,51 @@ function GapCard({ gap }: { readonly gap: KnowledgeGap }) {
     <li className="card qa">
       <div className="row wrap">
         <strong className="grow">{gap.question}</strong>
-        <Button small icon={EditIcon} onClick={() => setAnswering(true)}>{t("gaps.answer")}</Button>
-        <Button small look="quiet" icon={CheckIcon} busy={resolve.isPending} onClick={() => resolve.mutate(undefined)}>{t("gaps.resolve")}</Button>
+        <Button small icon={EditIcon} onClick={() => setAnswering(true)}>
+          {t("gaps.answer")}
+        </Button>
+        <Button small look="quiet" icon={CheckIcon} busy={resolve.isPending} onClick={() => resolve.mutate(undefined)}>
+          {t("gaps.resolve")}
+        </Button>
       </div>
-      <p className="muted tiny">{t("gaps.asked", { count: gap.count })} · {ago(gap.lastAskedAt)}</p>
-      {gap.variants.length > 1 ? <p className="soft small">{t("gaps.variants")} {gap.variants.filter((item) => item !== gap.question).slice(0, 4).map((item) => t("gaps.quote", { text: item })).join(" ")}</p> : null}
+      <p className="muted tiny">
+        {t("gaps.asked", { count: gap.count })} · {ago(gap.lastAskedAt)}
+      </p>
+      {gap.variants.length > 1 ? (
+        <p className="soft small">
+          {t("gaps.variants")}{" "}
+          {gap.variants
+            .filter((item) => item !== gap.question)
+            .slice(0, 4)
+            .map((item) => t("gaps.quote", { text: item }))
+            .join(" ")}
+        </p>
+      ) : null}
       {gap.nearest.length > 0 ? (
         <details className="small">
           <summary className="muted">{t("refusal.nearest")}</summary>
           <ul className="col" style={{ gap: 6, paddingTop: 6 }}>
-            {gap.nearest.map((hit, index) => <li key={index}><Link to="/documents/$documentId" params={{ documentId: hit.documentId }} search={{}}>{hit.document}</Link><span className="soft clip-2">{hit.text}</span></li>)}
+            {gap.nearest.map((hit, index) => (
+              <li key={index}>
+                <Link to="/documents/$documentId" params={{ documentId: hit.documentId }} search={{}}>
+                  {hit.document}
+                </Link>
+                <span className="soft clip-2">{hit.text}</span>
+              </li>
+            ))}
           </ul>
         </details>
       ) : null}
       {resolve.isError ? <ErrorCard error={resolve.error} /> : null}
-      {answering ? <CuratedDialog kbId={gap.kbId} answer={null} question={gap.question} onClose={() => setAnswering(false)} onSaved={() => resolve.mutate(undefined)} /> : null}
+      {answering ? (
+        <CuratedDialog
+          kbId={gap.kbId}
+          answer={null}
+          question={gap.question}
+          onClose={() => setAnswering(false)}
+          onSaved={() => resolve.mutate(undefined)}
+        />
+      ) : null}
     </li>
   );
 }

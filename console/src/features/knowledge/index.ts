@@ -1,5 +1,6 @@
 /** @file The Knowledge place, loaded when it is first opened. */
 import "../../styles/pages.css";
+
 export { BaseLayout } from "./base-layout.tsx";
 export { BasesPage } from "./bases-page.tsx";
 export { CuratedTab } from "./curated-tab.tsx";

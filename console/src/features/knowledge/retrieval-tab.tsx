@@ -39,15 +39,36 @@ export function RetrievalTab() {
       >
         <div className="search grow">
           <SearchIcon size={15} aria-hidden />
-          <input key={q} name="q" type="search" className="input" defaultValue={q} autoFocus aria-label={t("retrieval.query")} placeholder={t("retrieval.placeholder")} />
+          <input
+            key={q}
+            name="q"
+            type="search"
+            className="input"
+            defaultValue={q}
+            autoFocus
+            aria-label={t("retrieval.query")}
+            placeholder={t("retrieval.placeholder")}
+          />
         </div>
-        <Switch checked={lexicalOnly} onChange={setLexicalOnly}>{t("retrieval.wordsOnly")}</Switch>
+        <Switch checked={lexicalOnly} onChange={setLexicalOnly}>
+          {t("retrieval.wordsOnly")}
+        </Switch>
         <select className="input filter" aria-label={t("retrieval.limit")} value={limit} onChange={(event) => setLimit(Number(event.target.value))}>
-          {[5, 10, 20, 50].map((count) => <option key={count} value={count}>{t("retrieval.first", { count })}</option>)}
+          {[5, 10, 20, 50].map((count) => (
+            <option key={count} value={count}>
+              {t("retrieval.first", { count })}
+            </option>
+          ))}
         </select>
-        <Button look="primary" type="submit" icon={SearchIcon} busy={result.isFetching}>{t("retrieval.go")}</Button>
+        <Button look="primary" type="submit" icon={SearchIcon} busy={result.isFetching}>
+          {t("retrieval.go")}
+        </Button>
       </form>
-      {q === "" ? <Empty icon={SearchIcon} title={t("retrieval.emptyTitle")}>{t("retrieval.emptyHint")}</Empty> : null}
+      {q === "" ? (
+        <Empty icon={SearchIcon} title={t("retrieval.emptyTitle")}>
+          {t("retrieval.emptyHint")}
+        </Empty>
+      ) : null}
       {result.isError ? <ErrorCard error={result.error} onRetry={() => void result.refetch()} /> : null}
       {result.isPending && q !== "" ? <Skeletons rows={6} label={t("retrieval.searching")} /> : null}
       {result.data ? <Hits result={result.data} /> : null}
@@ -58,18 +79,34 @@ export function RetrievalTab() {
 function Hits({ result }: { readonly result: RetrieveResult }) {
   const { t } = useTranslation();
   const { ms } = useFormat();
-  const times = [["embed", result.ms.embed], ["lexical", result.ms.lexical], ["dense", result.ms.dense], ["fuse", result.ms.fuse]] as const;
+  const times = [
+    ["embed", result.ms.embed],
+    ["lexical", result.ms.lexical],
+    ["dense", result.ms.dense],
+    ["fuse", result.ms.fuse],
+  ] as const;
   return (
     <>
       <p className="row wrap small soft num" role="status">
         <strong>{t("retrieval.found", { count: result.hits.length })}</strong>
         <span>{t("retrieval.total", { time: ms(result.ms.total) })}</span>
-        <span className="muted">{times.filter(([, value]) => value > 0).map(([name, value]) => `${t(`retrieval.ms.${name}`)} ${ms(value)}`).join(" · ")}</span>
+        <span className="muted">
+          {times
+            .filter(([, value]) => value > 0)
+            .map(([name, value]) => `${t(`retrieval.ms.${name}`)} ${ms(value)}`)
+            .join(" · ")}
+        </span>
       </p>
       {result.mode === "words" ? <Notice icon={InfoIcon}>{result.note ?? t("retrieval.modeWords")}</Notice> : null}
-      {result.hits.length === 0 ? <Empty icon={SearchIcon} title={t("retrieval.noneTitle")}>{t("retrieval.noneHint")}</Empty> : null}
+      {result.hits.length === 0 ? (
+        <Empty icon={SearchIcon} title={t("retrieval.noneTitle")}>
+          {t("retrieval.noneHint")}
+        </Empty>
+      ) : null}
       <ol className="hits">
-        {result.hits.map((hit, index) => <Hit key={hit.chunkId} hit={hit} rank={index + 1} />)}
+        {result.hits.map((hit, index) => (
+          <Hit key={hit.chunkId} hit={hit} rank={index + 1} />
+        ))}
       </ol>
     </>
   );
@@ -82,18 +119,42 @@ function Hit({ hit, rank }: { readonly hit: RetrieveHit; readonly rank: number }
   return (
     <li className="card hit">
       <dl className="ranks">
-        <div className="rank-main"><dt>{t("retrieval.fused")}</dt><dd>{rank}</dd></div>
-        <div><dt>{t("retrieval.byWords")}</dt><dd>{place(hit.ranks.lexical)}</dd></div>
-        <div><dt>{t("retrieval.byMeaning")}</dt><dd>{place(hit.ranks.dense)}</dd></div>
-        {hit.ranks.rerank === null ? null : <div><dt>{t("retrieval.byRerank")}</dt><dd>{place(hit.ranks.rerank)}</dd></div>}
+        <div className="rank-main">
+          <dt>{t("retrieval.fused")}</dt>
+          <dd>{rank}</dd>
+        </div>
+        <div>
+          <dt>{t("retrieval.byWords")}</dt>
+          <dd>{place(hit.ranks.lexical)}</dd>
+        </div>
+        <div>
+          <dt>{t("retrieval.byMeaning")}</dt>
+          <dd>{place(hit.ranks.dense)}</dd>
+        </div>
+        {hit.ranks.rerank === null ? null : (
+          <div>
+            <dt>{t("retrieval.byRerank")}</dt>
+            <dd>{place(hit.ranks.rerank)}</dd>
+          </div>
+        )}
       </dl>
       <div className="grow">
         <p className="row small hit-place">
-          <Link to="/documents/$documentId" params={{ documentId: hit.documentId }} search={{ start: hit.start, end: hit.end, version: hit.versionId }} className="clip"><strong>{hit.title}</strong></Link>
+          <Link
+            to="/documents/$documentId"
+            params={{ documentId: hit.documentId }}
+            search={{ start: hit.start, end: hit.end, version: hit.versionId }}
+            className="clip"
+          >
+            <strong>{hit.title}</strong>
+          </Link>
           {hit.label === null ? null : <span className="nowrap">{hit.label}</span>}
           {hit.page === null ? null : <span className="muted nowrap">{t("source.page", { page: hit.page })}</span>}
           <EditionTag edition={hit.edition} />
-          <span className="muted tiny num end nowrap" title={t("retrieval.scoreHint")}>{t("retrieval.score")} {number(hit.score, { maximumFractionDigits: 3 })}{hit.cosine === null ? "" : ` · cos ${number(hit.cosine, { maximumFractionDigits: 3 })}`}</span>
+          <span className="muted tiny num end nowrap" title={t("retrieval.scoreHint")}>
+            {t("retrieval.score")} {number(hit.score, { maximumFractionDigits: 3 })}
+            {hit.cosine === null ? "" : ` · cos ${number(hit.cosine, { maximumFractionDigits: 3 })}`}
+          </span>
         </p>
         {hit.context.length > 1 ? <p className="muted tiny clip">{hit.context.slice(1).join(" › ")}</p> : null}
         <p className="hit-text">{hit.text}</p>

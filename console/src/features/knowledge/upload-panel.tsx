@@ -17,16 +17,29 @@ export function UploadPanel({ kbId }: { readonly kbId: string }) {
   const unchanged = uploads.filter((upload) => upload.state === "unchanged").length;
   const busy = ended.length < uploads.length;
   const total = uploads.reduce((sum, upload) => sum + upload.file.size, 0);
-  const sent = uploads.reduce((sum, upload) => sum + (upload.state === "sending" ? upload.sent : upload.state === "waiting" ? 0 : upload.file.size), 0);
+  const sent = uploads.reduce(
+    (sum, upload) => sum + (upload.state === "sending" ? upload.sent : upload.state === "waiting" ? 0 : upload.file.size),
+    0,
+  );
   return (
     <section className="card uploads" aria-label={t("upload.title")}>
       <div className="row">
         <Badge tone={busy ? "accent" : failed.length > 0 ? "bad" : "ok"} icon={busy ? UploadIcon : failed.length > 0 ? FailedIcon : OkIcon}>
-          <span role="status">{busy ? t("upload.sending", { done: ended.length, total: uploads.length }) : t("upload.done", { count: ended.length - failed.length })}</span>
+          <span role="status">
+            {busy ? t("upload.sending", { done: ended.length, total: uploads.length }) : t("upload.done", { count: ended.length - failed.length })}
+          </span>
         </Badge>
         {unchanged > 0 ? <span className="muted tiny">{t("upload.unchanged", { count: unchanged })}</span> : null}
-        <span className="muted tiny num end">{bytes(sent)} / {bytes(total)}</span>
-        {busy ? <Button small look="quiet" onClick={() => cancelUploads(kbId)}>{t("common.cancel")}</Button> : <IconButton label={t("upload.clear")} icon={CloseIcon} onClick={() => clearUploads(kbId)} />}
+        <span className="muted tiny num end">
+          {bytes(sent)} / {bytes(total)}
+        </span>
+        {busy ? (
+          <Button small look="quiet" onClick={() => cancelUploads(kbId)}>
+            {t("common.cancel")}
+          </Button>
+        ) : (
+          <IconButton label={t("upload.clear")} icon={CloseIcon} onClick={() => clearUploads(kbId)} />
+        )}
       </div>
       {busy ? <Progress label={t("upload.title")} value={total === 0 ? null : sent / total} /> : null}
       {failed.length === 0 ? null : (
@@ -35,10 +48,16 @@ export function UploadPanel({ kbId }: { readonly kbId: string }) {
             const error = words(upload.error);
             return (
               <li key={upload.id} className="row small">
-                <span className="clip" title={upload.path}>{upload.path}</span>
-                <span className="soft grow clip" title={`${error.message} ${error.hint ?? ""}`}>{error.message}</span>
+                <span className="clip" title={upload.path}>
+                  {upload.path}
+                </span>
+                <span className="soft grow clip" title={`${error.message} ${error.hint ?? ""}`}>
+                  {error.message}
+                </span>
                 <span className="mono muted">{error.code}</span>
-                <Button small look="quiet" icon={RetryIcon} onClick={() => retryUpload(upload.id)}>{t("common.retry")}</Button>
+                <Button small look="quiet" icon={RetryIcon} onClick={() => retryUpload(upload.id)}>
+                  {t("common.retry")}
+                </Button>
               </li>
             );
           })}

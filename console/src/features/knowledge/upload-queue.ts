@@ -28,7 +28,10 @@ function patch(id: number, change: Partial<Upload>): void {
 }
 
 export function useUploads(kbId: string): readonly Upload[] {
-  const all = useSyncExternalStore((listener) => (listeners.add(listener), () => listeners.delete(listener)), () => uploads);
+  const all = useSyncExternalStore(
+    (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    () => uploads,
+  );
   return all.filter((upload) => upload.kbId === kbId);
 }
 
@@ -82,7 +85,16 @@ function send(upload: Upload): void {
     else end({ state: "failed", error: answer.error ?? { code: "internal", message: `HTTP ${request.status}` } });
   };
   request.onabort = () => end({ state: "cancelled" });
-  request.onerror = () => end({ state: "failed", error: { code: "box_unreachable", message: "The connection broke off.", hint: "Check that the box runs, then retry.", zh: { message: "连接中断了。", hint: "请确认星匣正在运行，然后重试。" } } });
+  request.onerror = () =>
+    end({
+      state: "failed",
+      error: {
+        code: "box_unreachable",
+        message: "The connection broke off.",
+        hint: "Check that the box runs, then retry.",
+        zh: { message: "连接中断了。", hint: "请确认星匣正在运行，然后重试。" },
+      },
+    });
   request.open("PUT", client.knowledge.addFileUrl(upload.kbId, upload.path));
   request.setRequestHeader("content-type", "application/octet-stream");
   request.send(upload.file);

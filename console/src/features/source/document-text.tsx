@@ -1,8 +1,8 @@
 /** @file A document's text as it was read, block by block with its pages; the cited sentence is marked and in view. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Block } from "#contracts";
 import type { DocumentText as TextOfDocument } from "#client";
+import type { Block } from "#contracts";
 import { Button } from "../../ui/basics.tsx";
 
 const around = 80;
@@ -46,7 +46,10 @@ function Reading({ source, mark }: Props) {
   useEffect(() => {
     const element = bottom.current;
     if (element === null) return;
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setRange(([from, to]) => (to < blocks.length ? [from, to + step] : [from, to])), { rootMargin: "600px" });
+    const observer = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && setRange(([from, to]) => (to < blocks.length ? [from, to + step] : [from, to])),
+      { rootMargin: "600px" },
+    );
     observer.observe(element);
     return () => observer.disconnect();
   }, [blocks.length, range]);
@@ -55,13 +58,21 @@ function Reading({ source, mark }: Props) {
   const shown = blocks.slice(from, to);
   return (
     <div className="document-text" ref={holder}>
-      {from > 0 ? <Button small look="quiet" onClick={() => setRange([Math.max(0, from - step), to])}>{t("source.earlier")}</Button> : null}
+      {from > 0 ? (
+        <Button small look="quiet" onClick={() => setRange([Math.max(0, from - step), to])}>
+          {t("source.earlier")}
+        </Button>
+      ) : null}
       {shown.map((block, index) => {
         const before = shown[index - 1] ?? blocks[from - 1];
         const newPage = block.page !== null && (before === undefined || before.page !== block.page);
         return (
           <div key={block.start}>
-            {newPage ? <div className="page-rule" id={`page-${block.page}`}><span>{t("source.page", { page: block.page })}</span></div> : null}
+            {newPage ? (
+              <div className="page-rule" id={`page-${block.page}`}>
+                <span>{t("source.page", { page: block.page })}</span>
+              </div>
+            ) : null}
             <p className={`block ${block.kind}`} data-level={block.level}>
               <Marked text={source.text} span={block} mark={mark} />
             </p>

@@ -12,7 +12,12 @@ import { DocumentText } from "./document-text.tsx";
 import { EditionTag } from "./edition-tag.tsx";
 import { useCloseSource } from "./use-source.ts";
 
-type Props = { readonly documentId: string; readonly version?: string | undefined; readonly start?: number | undefined; readonly end?: number | undefined };
+type Props = {
+  readonly documentId: string;
+  readonly version?: string | undefined;
+  readonly start?: number | undefined;
+  readonly end?: number | undefined;
+};
 
 export function SourcePane({ documentId, version, start, end }: Props) {
   const { t } = useTranslation();
@@ -24,7 +29,8 @@ export function SourcePane({ documentId, version, start, end }: Props) {
   const page = mark === undefined ? null : (text.data?.blocks.find((block) => block.end > mark.start)?.page ?? null);
   useEffect(() => pane.current?.focus({ preventScroll: true }), [documentId, start]);
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => event.key === "Escape" && document.querySelector("dialog[open], [popover]:popover-open") === null && close();
+    const onKey = (event: KeyboardEvent) =>
+      event.key === "Escape" && document.querySelector("dialog[open], [popover]:popover-open") === null && close();
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, [close]);
@@ -41,10 +47,24 @@ export function SourcePane({ documentId, version, start, end }: Props) {
             {document_?.edition ? <EditionTag edition={{ state: document_.edition.state, date: document_.date }} /> : null}
           </p>
         </div>
-        <Link to="/documents/$documentId" params={{ documentId }} search={mark === undefined ? {} : mark} className="button quiet icon small" aria-label={t("source.openDocument")} title={t("source.openDocument")}>
+        <Link
+          to="/documents/$documentId"
+          params={{ documentId }}
+          search={mark === undefined ? {} : mark}
+          className="button quiet icon small"
+          aria-label={t("source.openDocument")}
+          title={t("source.openDocument")}
+        >
           <DocumentIcon size={15} aria-hidden />
         </Link>
-        <a className="button quiet icon small" href={client.knowledge.originalUrl(documentId, version)} target="_blank" rel="noreferrer" aria-label={t("source.original")} title={t("source.original")}>
+        <a
+          className="button quiet icon small"
+          href={client.knowledge.originalUrl(documentId, version)}
+          target="_blank"
+          rel="noreferrer"
+          aria-label={t("source.original")}
+          title={t("source.original")}
+        >
           <OriginalIcon size={15} aria-hidden />
         </a>
         <IconButton label={t("source.close")} icon={CloseIcon} onClick={close} />

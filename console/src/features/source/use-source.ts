@@ -8,7 +8,11 @@ export function useOpenSource(): (place: Place) => void {
   const navigate = useNavigate();
   return useCallback(
     ({ documentId, versionId, start, end }) => {
-      void navigate({ to: ".", search: { source: documentId, ...(versionId === undefined ? {} : { version: versionId }), start, end }, resetScroll: false });
+      void navigate({
+        to: ".",
+        search: { source: documentId, ...(versionId === undefined ? {} : { version: versionId }), start, end },
+        resetScroll: false,
+      });
     },
     [navigate],
   );
