@@ -79,11 +79,13 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
-/** Unit length, the mean taken away. */
+/** Unit length, the mean taken away. Plain loops: this runs for every candidate of every question. */
 function centre(vector: Float32Array, mean: Float32Array | null): Float32Array {
-  const moved = mean === null || mean.length !== vector.length ? vector.slice() : vector.map((value, i) => value - (mean[i] as number));
+  const moved = vector.slice();
+  if (mean !== null && mean.length === vector.length) for (let i = 0; i < moved.length; i++) moved[i] = (moved[i] as number) - (mean[i] as number);
   const scale = 1 / Math.sqrt(dot(moved, moved) || 1);
-  return moved.map((value) => value * scale);
+  for (let i = 0; i < moved.length; i++) moved[i] = (moved[i] as number) * scale;
+  return moved;
 }
 
 function closenessAfterFeedback(question: Float32Array, directions: readonly (Float32Array | null)[], scores: readonly number[]): (number | null)[] {
@@ -119,10 +121,20 @@ export function collapse(scored: readonly Scored[], limit: number): Scored[] {
 
 /** Two editions' passages are the same place when their texts share most pairs of characters; then the one in force comes first. */
 function editionsInOrder(items: Scored[]): Scored[] {
+  const pairs = new Map<Scored, ReadonlySet<string>>();
+  const pairsOf = (item: Scored): ReadonlySet<string> => {
+    let found = pairs.get(item);
+    if (found === undefined) {
+      const units = bare(item.text.slice(0, comparedUnits));
+      found = new Set(Array.from({ length: Math.max(0, units.length - 1) }, (_, i) => units.slice(i, i + 2)));
+      pairs.set(item, found);
+    }
+    return found;
+  };
   for (let i = 0; i < items.length; i++) {
     const old = items[i] as Scored;
     if (!old.superseded) continue;
-    const later = items.findIndex((item, at) => at > i && !item.superseded && item.document !== old.document && alike(item.text, old.text));
+    const later = items.findIndex((item, at) => at > i && !item.superseded && item.document !== old.document && alike(pairsOf(item), pairsOf(old)));
     if (later < 0) continue;
     const [current] = items.splice(later, 1);
     items.splice(i, 0, current as Scored);
@@ -131,13 +143,10 @@ function editionsInOrder(items: Scored[]): Scored[] {
   return items;
 }
 
-function alike(a: string, b: string): boolean {
-  const pairs = (text: string): Set<string> => {
-    const units = bare(text);
-    return new Set(Array.from({ length: Math.max(0, units.length - 1) }, (_, i) => units.slice(i, i + 2)));
-  };
-  const first = pairs(a);
-  const second = pairs(b);
+/** As much of a text as tells whether two editions' passages are the same place. */
+const comparedUnits = 300;
+
+function alike(first: ReadonlySet<string>, second: ReadonlySet<string>): boolean {
   let shared = 0;
   for (const pair of first) if (second.has(pair)) shared++;
   return shared >= 0.6 * Math.min(first.size, second.size) && shared > 0;

@@ -5,7 +5,7 @@ import type { Dictionary, WordCount } from "./reader.ts";
 export type QueryWord = { readonly word: string; readonly weight: number; readonly idf: number; readonly chunks: number };
 
 /** Postings one question may visit: bounds the time of the word search whatever is asked. */
-const postingsLimit = 24_000;
+const postingsLimit = 9_000;
 const wordsLimit = 64;
 
 /** Every word of the question with its weight; a synonym counts a little less than the word itself. */
