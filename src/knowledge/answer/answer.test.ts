@@ -226,3 +226,9 @@ test("belief over the pieces sums to one and a vote moves it", () => {
   );
   expect(sentences[choice?.sentence ?? 0]?.text.slice(choice?.start, choice?.end)).toContain("慕尼黑");
 });
+
+test("an English question is not answered by the one English text that shares its small words", async () => {
+  const documents = { ...texts, notes: "These statutes come in the formats offices use, so that the first cited answer is three clicks away." };
+  expect((await ask("Who was the first person on Mars?", null, documents)).refused).toBe(true);
+  expect((await ask("How many clicks away is the first cited answer?", null, documents)).refused).toBe(false);
+});

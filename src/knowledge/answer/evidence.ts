@@ -33,6 +33,8 @@ export type Evidence = {
   readonly missingNames: number;
   /** Share of what the question talks about (its gap left out, every piece counted alike) that the best single passage holds. */
   readonly held: number;
+  /** The question holds no Chinese. */
+  readonly latin: boolean;
 };
 
 const passagesRead = 6;
@@ -108,6 +110,7 @@ export function readEvidence(question: Question, hits: readonly RetrieveHit[]): 
     passageCoverage: passageUnits.map((units) => share(weights, whole, (unit) => units.has(unit))),
     missing: share(weights, whole, (unit) => !passageUnits.some((units) => units.has(unit))),
     missingNames: names.size === 0 ? 0 : [...names].filter((unit) => passageUnits[0]?.has(unit) !== true).length / names.size,
+    latin: !/\p{Script=Han}/u.test(question.text),
     held: topic.size === 0 ? 0 : Math.max(0, ...passageUnits.map((units) => [...topic].filter((unit) => units.has(unit)).length / topic.size)),
   };
 }

@@ -49,6 +49,9 @@ const byWords: Rule = {
 /** A passage that holds this much of what the question talks about is enough, however alike the passages around it are: rules of one law always are. */
 const heldEnough = { article: 0.5, other: 0.65 };
 
+/** A question without Chinese needs this much of its own words in one passage. */
+const heldAtLeast = 0.4;
+
 /** Below this the answer is refused: about one answerable question in twelve on the fitting questions. */
 export const refusalThreshold = -0.61;
 
@@ -79,6 +82,8 @@ export function evidenceScore(evidence: Evidence, spans: readonly ScoredSpan[], 
     // A base with one passage has nothing to stand out from: the sign says nothing.
     if (value !== null) score += weight * Math.max(-4, Math.min(4, (value - mean) / deviation));
   }
+  // Signs that compare passages mislead where one document alone is written in the question's letters.
+  if (evidence.latin && evidence.held < heldAtLeast) return Math.min(score, refusalThreshold - 1);
   const bar = heldEnough[isArticle(first.hit) ? "article" : "other"];
   return evidence.held >= bar ? Math.max(score, 4 * (evidence.held - bar)) : score;
 }
