@@ -86,7 +86,6 @@ export function openIndexReader(dataDir: string) {
       }
       return merged;
     },
-    countChunks: () => connection.get<{ n: number }>("SELECT count(*) AS n FROM chunk_terms")?.n ?? 0,
     countWords: (list: readonly string[]) =>
       list.map((word) => ({ word, chunks: connection.get<{ doc: number }>("SELECT doc FROM chunk_words_count WHERE term = ?", word)?.doc ?? 0 })),
     findWords(list: readonly string[], limit: number, allowed: (chunkId: number) => boolean) {

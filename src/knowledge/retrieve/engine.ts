@@ -25,6 +25,8 @@ export class RetrievalEngine {
   /** Version of each chunk, by chunk id: a chunk never changes its version, so this only grows. */
   #versions = new Int32Array(4096);
   #lastChunk = 0;
+  /** Chunks read; removed ones stay counted until the thread starts anew, which moves no rarity that matters. */
+  #total = 0;
   /** Chunks of each version, by version number. */
   #sizes = new Int32Array(256);
   /** Bonus of each version's chunks, by version number. */
@@ -47,7 +49,7 @@ export class RetrievalEngine {
       this.#readAuthority();
       const scope = this.#reader.listScope(request);
       const isAllowed = this.#allow(scope);
-      const total = Math.max(1, this.#reader.countChunks());
+      const total = Math.max(1, this.#total);
       const dictionary = this.#reader.readDictionary([...new Set(scope.map((version) => version.kb))]);
       const words = weighWords(request.query, dictionary, this.#reader.countWords, total);
       const scorer = createLexicalScorer(request.query, words, this.#sample());
@@ -97,6 +99,7 @@ export class RetrievalEngine {
         this.#versions = larger;
       }
       this.#versions[chunkId] = version;
+      this.#total++;
       if (version >= this.#sizes.length) {
         const larger = new Int32Array(Math.ceil(version * 1.5) + 1);
         larger.set(this.#sizes);

@@ -49,7 +49,6 @@ export type IndexReader = {
   snapshot<T>(work: () => T): T;
   listScope(scope: Scope): readonly ScopeVersion[];
   readDictionary(kbs: readonly number[]): Dictionary;
-  countChunks(): number;
   countWords(words: readonly string[]): readonly WordCount[];
   /** Best first by BM25 over any of the words, only chunks `isAllowed`; the filter runs inside the query. */
   findWords(words: readonly string[], limit: number, isAllowed: (chunkId: number) => boolean): readonly number[];
