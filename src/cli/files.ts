@@ -1,5 +1,5 @@
 /** @file Which files `kb add` means: every argument a file or a folder, each file with its path relative to the argument. Reads no contents. */
-import type { Dirent } from "node:fs";
+import type { Dirent, Stats } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
 import { StarboxError } from "#base";
@@ -63,9 +63,10 @@ function uniqueName(plain: string, folder: string, taken: ReadonlySet<string>): 
   }
 }
 
-/** Relative paths of the files below, sorted by name so that runs are alike. Links are followed once. */
+/** Relative paths of the files below, sorted by name so that runs are alike. Links are followed once, and never out of the folder: a folder from elsewhere must not pull in this machine's own files. */
 async function walk(top: string): Promise<string[]> {
   const files: string[] = [];
+  const root = await fs.realpath(top);
   const visited = new Set<string>();
   const visit = async (relative: string): Promise<void> => {
     let entries: Dirent[];
@@ -81,11 +82,21 @@ async function walk(top: string): Promise<string[]> {
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))) {
       if (entry.name.startsWith(".")) continue;
       const child = path.join(relative, entry.name);
-      const kind = entry.isSymbolicLink() ? await fs.stat(path.join(top, child)).catch(() => null) : entry;
+      const kind = entry.isSymbolicLink() ? await linkedInside(root, path.join(top, child)) : entry;
       if (kind?.isDirectory() === true) await visit(child);
       else if (kind?.isFile() === true) files.push(child);
     }
   };
   await visit("");
   return files;
+}
+
+/** What a link leads to; null where it leads nowhere or out of the folder. */
+async function linkedInside(root: string, link: string): Promise<Stats | null> {
+  try {
+    const target = await fs.realpath(link);
+    return target.startsWith(`${root}${path.sep}`) ? await fs.stat(target) : null;
+  } catch {
+    return null;
+  }
 }
