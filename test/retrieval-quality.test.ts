@@ -8,34 +8,51 @@ import { createRetriever } from "../src/knowledge/retrieve/index.ts";
 import { devData } from "./dev-data.ts";
 import { openMadeBase } from "./retrieval-base.ts";
 
-type Drcd = { readonly data: readonly { readonly paragraphs: readonly { readonly id: string; readonly context: string; readonly qas: readonly { readonly question: string }[] }[] }[] };
+type Drcd = {
+  readonly data: readonly {
+    readonly paragraphs: readonly { readonly id: string; readonly context: string; readonly qas: readonly { readonly question: string }[] }[];
+  }[];
+};
 
 const file = devData("drcd/DRCD_dev.json");
 
-test.skipIf(file === null)("DRCD by words: recall@1 ≥ 0.92, recall@5 ≥ 0.985 over every third question", async () => {
-  const paragraphs = (JSON.parse(readFileSync(file as string, "utf8")) as Drcd).data.flatMap((article) => article.paragraphs);
-  const dataDir = mkdtempSync(path.join(tmpdir(), "starbox-quality-"));
-  const base = openMadeBase(dataDir);
-  const retriever = createRetriever({
-    dataDir, readerModule: new URL("../src/storage/index.ts", import.meta.url).href, embedderOf: () => null, logger: silentLogger,
-    embeddingModel: async () => { throw new StarboxError("model_not_ready", "words only"); },
-  });
-  try {
-    base.storage.transaction(() => { for (const paragraph of paragraphs) base.add({ path: paragraph.id, chunks: [{ text: paragraph.context }] }); });
-    const questions = paragraphs.flatMap((paragraph) => paragraph.qas.map((qa) => ({ id: paragraph.id, question: qa.question }))).filter((_, i) => i % 3 === 0);
-    let first = 0;
-    let five = 0;
-    for (const { id, question } of questions) {
-      const { hits } = await retriever.retrieve({ kbIds: [base.kbId], query: question, limit: 5, viewer: { person: null, access: "everything" } });
-      if (hits[0]?.document === id) first++;
-      if (hits.some((hit) => hit.document === id)) five++;
+test.skipIf(file === null)(
+  "DRCD by words: recall@1 ≥ 0.92, recall@5 ≥ 0.985 over every third question",
+  async () => {
+    const paragraphs = (JSON.parse(readFileSync(file as string, "utf8")) as Drcd).data.flatMap((article) => article.paragraphs);
+    const dataDir = mkdtempSync(path.join(tmpdir(), "starbox-quality-"));
+    const base = openMadeBase(dataDir);
+    const retriever = createRetriever({
+      dataDir,
+      readerModule: new URL("../src/storage/index.ts", import.meta.url).href,
+      embedderOf: () => null,
+      logger: silentLogger,
+      embeddingModel: async () => {
+        throw new StarboxError("model_not_ready", "words only");
+      },
+    });
+    try {
+      base.storage.transaction(() => {
+        for (const paragraph of paragraphs) base.add({ path: paragraph.id, chunks: [{ text: paragraph.context }] });
+      });
+      const questions = paragraphs
+        .flatMap((paragraph) => paragraph.qas.map((qa) => ({ id: paragraph.id, question: qa.question })))
+        .filter((_, i) => i % 3 === 0);
+      let first = 0;
+      let five = 0;
+      for (const { id, question } of questions) {
+        const { hits } = await retriever.retrieve({ kbIds: [base.kbId], query: question, limit: 5, viewer: { person: null, access: "everything" } });
+        if (hits[0]?.document === id) first++;
+        if (hits.some((hit) => hit.document === id)) five++;
+      }
+      expect(questions.length).toBeGreaterThan(1000);
+      expect(first / questions.length).toBeGreaterThanOrEqual(0.92);
+      expect(five / questions.length).toBeGreaterThanOrEqual(0.985);
+    } finally {
+      await retriever.close();
+      base.storage.close();
+      rmSync(dataDir, { recursive: true, force: true });
     }
-    expect(questions.length).toBeGreaterThan(1000);
-    expect(first / questions.length).toBeGreaterThanOrEqual(0.92);
-    expect(five / questions.length).toBeGreaterThanOrEqual(0.985);
-  } finally {
-    await retriever.close();
-    base.storage.close();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
-}, 120_000);
+  },
+  120_000,
+);

@@ -10,7 +10,7 @@ const trustedRows = 30;
 /** How much of a chunk's closeness is its document's: an article of the right law before a look-alike elsewhere. Measured. */
 const groupShare = 0.15;
 
-export type DenseFound = { readonly chunkId: number; /** Centred cosine, with the document's share and `bonus`. */ readonly score: number };
+export type DenseFound = { readonly chunkId: number /** Centred cosine, with the document's share and `bonus`. */; readonly score: number };
 
 export type DenseQuery = {
   readonly vector: Float32Array;

@@ -16,9 +16,19 @@ const sampleSize = 400;
 
 export type WordsRequest = Pick<RetrieveRequest, "kbIds" | "query" | "viewer" | "filter" | "limit">;
 export type WordsDone = { readonly ms: number };
-export type RankDone = { readonly hits: readonly RetrieveHit[]; readonly dense: boolean; readonly ms: { readonly dense: number; readonly fuse: number } };
+export type RankDone = {
+  readonly hits: readonly RetrieveHit[];
+  readonly dense: boolean;
+  readonly ms: { readonly dense: number; readonly fuse: number };
+};
 
-type Pending = { readonly scope: readonly ScopeVersion[]; readonly isAllowed: (chunkId: number) => boolean; readonly words: readonly QueryWord[]; readonly scorer: LexicalScorer; readonly lexical: readonly number[] };
+type Pending = {
+  readonly scope: readonly ScopeVersion[];
+  readonly isAllowed: (chunkId: number) => boolean;
+  readonly words: readonly QueryWord[];
+  readonly scorer: LexicalScorer;
+  readonly lexical: readonly number[];
+};
 
 export class RetrievalEngine {
   readonly #reader: IndexReader;
@@ -74,7 +84,12 @@ export class RetrievalEngine {
       const afterDense = performance.now();
       const candidates = this.#reader.readCandidates([...new Set([...pending.lexical, ...dense.map((found) => found.chunkId)])]);
       const scored = scoreCandidates({
-        candidates, scorer: pending.scorer, lexical: pending.lexical, dense: dense.map((found) => found.chunkId), vector, ...this.#geometry(pending.scope, vector),
+        candidates,
+        scorer: pending.scorer,
+        lexical: pending.lexical,
+        dense: dense.map((found) => found.chunkId),
+        vector,
+        ...this.#geometry(pending.scope, vector),
         bonus: (chunkId) => this.#bonusOf(chunkId),
         superseded: new Set(pending.scope.filter((version) => version.superseded).map((version) => version.version)),
       });
@@ -165,7 +180,10 @@ export class RetrievalEngine {
   }
 
   /** Mean of the largest base asked (the vectors of one embedder share their cone), and closeness to whole documents. */
-  #geometry(scope: readonly ScopeVersion[], vector: Float32Array | null): { readonly mean: Float32Array | null; readonly groupOf: (chunkId: number) => number | null } {
+  #geometry(
+    scope: readonly ScopeVersion[],
+    vector: Float32Array | null,
+  ): { readonly mean: Float32Array | null; readonly groupOf: (chunkId: number) => number | null } {
     const indexes = [...new Set(scope.map((version) => version.kb))].flatMap((kb) => this.#dense.get(kb) ?? []).sort((a, b) => b.size - a.size);
     const closeness = vector === null ? [] : indexes.map((index) => index.groupCloseness(vector));
     return { mean: indexes[0]?.mean ?? null, groupOf: (chunkId) => closeness.map((of) => of(chunkId)).find((value) => value !== null) ?? null };

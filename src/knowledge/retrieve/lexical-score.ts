@@ -10,7 +10,12 @@ const contextWeight = 0.3;
 const pairWeight = 0.5;
 
 /** What the whole base looks like, from a sample: mean lengths, and how common pairs of characters are. */
-export type BaseSample = { readonly chunks: number; readonly meanWords: number; readonly meanUnits: number; readonly pairs: ReadonlyMap<number, number> };
+export type BaseSample = {
+  readonly chunks: number;
+  readonly meanWords: number;
+  readonly meanUnits: number;
+  readonly pairs: ReadonlyMap<number, number>;
+};
 
 export function sampleBase(candidates: readonly Candidate[]): BaseSample {
   const pairs = new Map<number, number>();
@@ -25,7 +30,10 @@ export function sampleBase(candidates: readonly Candidate[]): BaseSample {
   return { chunks: candidates.length, meanWords: Math.max(1, words / chunks), meanUnits: Math.max(1, units / chunks), pairs };
 }
 
-export type LexicalScorer = { readonly score: (candidate: Candidate) => number; /** The largest score a text could get: says how much of the question was matched. */ readonly best: number };
+export type LexicalScorer = {
+  readonly score: (candidate: Candidate) => number /** The largest score a text could get: says how much of the question was matched. */;
+  readonly best: number;
+};
 
 export function createLexicalScorer(query: string, words: readonly QueryWord[], sample: BaseSample): LexicalScorer {
   const counter = createWordCounter(words.map((word) => word.word));

@@ -60,9 +60,16 @@ export function scoreCandidates(input: ScoreInput): Scored[] {
   const denseRanks = ranksOf(candidates, new Set(input.dense), (i) => closeness[i] ?? -1);
   return candidates
     .map((candidate, i) => ({
-      chunkId: candidate.chunkId, document: candidate.document, version: candidate.version, ordinal: candidate.ordinal, text: candidate.text,
-      score: scores[i] as number, lexicalRank: lexicalRanks.get(candidate.chunkId) ?? null, denseRank: denseRanks.get(candidate.chunkId) ?? null,
-      cosine: cosines[i] ?? null, superseded: input.superseded.has(candidate.version),
+      chunkId: candidate.chunkId,
+      document: candidate.document,
+      version: candidate.version,
+      ordinal: candidate.ordinal,
+      text: candidate.text,
+      score: scores[i] as number,
+      lexicalRank: lexicalRanks.get(candidate.chunkId) ?? null,
+      denseRank: denseRanks.get(candidate.chunkId) ?? null,
+      cosine: cosines[i] ?? null,
+      superseded: input.superseded.has(candidate.version),
     }))
     .sort((a, b) => b.score - a.score || a.chunkId - b.chunkId);
 }
@@ -97,7 +104,9 @@ function closenessAfterFeedback(question: Float32Array, directions: readonly (Fl
   // One candidate would only feed itself back; so would the few of a tiny base.
   if (directions.length < 4 * feedbackCandidates) return directions.map((direction) => (direction === null ? null : dot(question, direction)));
   const moved = question.slice();
-  for (const { direction } of best) for (let i = 0; i < moved.length; i++) moved[i] = (moved[i] as number) + (feedbackWeight * ((direction as Float32Array)[i] as number)) / best.length;
+  for (const { direction } of best)
+    for (let i = 0; i < moved.length; i++)
+      moved[i] = (moved[i] as number) + (feedbackWeight * ((direction as Float32Array)[i] as number)) / best.length;
   const towards = centre(moved, null);
   return directions.map((direction) => (direction === null ? null : dot(towards, direction)));
 }

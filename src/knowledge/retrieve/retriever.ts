@@ -38,7 +38,11 @@ export function createRetriever(deps: RetrieverDeps): ClosableRetriever {
     }
     try {
       const model = await deps.embeddingModel(embedder);
-      const [vector] = await model.embed([request.query], { kind: "query", ...(request.viewer.person === null ? {} : { person: request.viewer.person }), ...(request.signal === undefined ? {} : { signal: request.signal }) });
+      const [vector] = await model.embed([request.query], {
+        kind: "query",
+        ...(request.viewer.person === null ? {} : { person: request.viewer.person }),
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
+      });
       if (vector === undefined) return { vector: null, note: "the embedder returned nothing" };
       vectors.set(key, vector);
       for (const oldest of vectors.keys()) {
@@ -59,10 +63,15 @@ export function createRetriever(deps: RetrieverDeps): ClosableRetriever {
     async retrieve(request) {
       const started = performance.now();
       request.signal?.throwIfAborted();
-      if (request.query.trim() === "" || request.limit <= 0) return { query: request.query, hits: [], ms: { embed: 0, lexical: 0, dense: 0, fuse: 0, total: 0 }, mode: "words", note: "empty question" };
+      if (request.query.trim() === "" || request.limit <= 0)
+        return { query: request.query, hits: [], ms: { embed: 0, lexical: 0, dense: 0, fuse: 0, total: 0 }, mode: "words", note: "empty question" };
       const id = thread.nextId();
       const { kbIds, query, viewer, filter, limit } = request;
-      const words = thread.send<WordsDone>({ type: "words", id, request: { kbIds, query, viewer, limit, ...(filter === undefined ? {} : { filter }) } });
+      const words = thread.send<WordsDone>({
+        type: "words",
+        id,
+        request: { kbIds, query, viewer, limit, ...(filter === undefined ? {} : { filter }) },
+      });
       words.catch(() => {}); // awaited below; the embedder may fail first
       try {
         const { vector, note } = await embed(request);
@@ -74,7 +83,13 @@ export function createRetriever(deps: RetrieverDeps): ClosableRetriever {
         return {
           query,
           hits: ranked.hits,
-          ms: { embed: vector === null ? 0 : embedMs, lexical: found.ms, dense: ranked.ms.dense, fuse: ranked.ms.fuse, total: performance.now() - started },
+          ms: {
+            embed: vector === null ? 0 : embedMs,
+            lexical: found.ms,
+            dense: ranked.ms.dense,
+            fuse: ranked.ms.fuse,
+            total: performance.now() - started,
+          },
           mode: ranked.dense ? "hybrid" : "words",
           ...(because === undefined ? {} : { note: because }),
         } satisfies RetrieveResult;
@@ -91,7 +106,9 @@ export function createRetriever(deps: RetrieverDeps): ClosableRetriever {
 function startThread({ dataDir, readerModule }: RetrieverDeps): Worker {
   const source = import.meta.url.endsWith(".ts");
   return new Worker(new URL(source ? "./thread.ts" : "./thread.js", import.meta.url), {
-    name: "retrieve", workerData: { dataDir, readerModule }, ...(source ? { execArgv: ["--conditions=starbox-source"] } : {}),
+    name: "retrieve",
+    workerData: { dataDir, readerModule },
+    ...(source ? { execArgv: ["--conditions=starbox-source"] } : {}),
   });
 }
 
@@ -186,7 +203,9 @@ class RetrievalThread {
     const lost = [...this.#waiting.values()];
     this.#waiting.clear();
     const named = new StarboxError("internal", "The search thread stopped while working; it starts again with the next question.", {
-      hint: "Ask again; if it happens twice, see the log.", zh: { message: "检索线程在工作中停止，下一个问题会重新启动它。", hint: "请重试；若再次发生，请查看日志。" }, cause: error,
+      hint: "Ask again; if it happens twice, see the log.",
+      zh: { message: "检索线程在工作中停止，下一个问题会重新启动它。", hint: "请重试；若再次发生，请查看日志。" },
+      cause: error,
     });
     for (const waiting of lost) waiting.reject(named);
   }

@@ -9,7 +9,12 @@ const postingsLimit = 9_000;
 const wordsLimit = 64;
 
 /** Every word of the question with its weight; a synonym counts a little less than the word itself. */
-export function weighWords(query: string, dictionary: Dictionary, count: (words: readonly string[]) => readonly WordCount[], total: number): QueryWord[] {
+export function weighWords(
+  query: string,
+  dictionary: Dictionary,
+  count: (words: readonly string[]) => readonly WordCount[],
+  total: number,
+): QueryWord[] {
   const weights = new Map<string, number>();
   for (const word of segment(query, { words: [...dictionary.words, ...dictionary.synonyms.flat()] })) weights.set(word, 1);
   for (const group of dictionary.synonyms) addSynonyms(group, weights);
