@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { silentLogger, StarboxError } from "#base";
+import { StarboxError, silentLogger } from "#base";
 import { createRetriever } from "../src/knowledge/retrieve/index.ts";
 import { devData } from "./dev-data.ts";
 import { openMadeBase } from "./retrieval-base.ts";

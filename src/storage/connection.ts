@@ -1,6 +1,5 @@
 /** @file One SQLite connection: pragmas, cached statements, transactions, errors by name. Knows no table. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import * as sqliteVec from "sqlite-vec";
 import { StarboxError } from "#base";
 
 export type SqlValue = SQLInputValue;
@@ -28,9 +27,7 @@ export function openConnection(file: string, options: { readonly readOnly?: bool
   const readOnly = options.readOnly ?? false;
   let raw: DatabaseSync;
   try {
-    raw = new DatabaseSync(file, { readOnly, allowExtension: true, timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-    sqliteVec.load(raw);
-    raw.enableLoadExtension(false);
+    raw = new DatabaseSync(file, { readOnly, timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
     if (!readOnly) raw.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
     raw.exec(`PRAGMA cache_size = -${cacheKiB}; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = ${readOnly ? 1 << 28 : 0};`);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** @file Exact word scores for a handful of candidates: BM25 over words, titles and pairs of characters. Finding candidates is the index's job. */
 import type { Candidate } from "./reader.ts";
-import type { QueryWord } from "./words.ts";
 import { simplifyUnits } from "./units.ts";
+import type { QueryWord } from "./words.ts";
 
 /** Measured on questions over encyclopaedia paragraphs and statutes (docs/lab.md). */
 const k1 = 0.8;

@@ -1,6 +1,6 @@
 /** @file The thread's side: takes messages, runs the engine, answers. The connection lives and dies here. */
 import type { MessagePort } from "node:worker_threads";
-import { toErrorRecord, type ErrorRecord } from "#base";
+import { type ErrorRecord, toErrorRecord } from "#base";
 import { type RankDone, RetrievalEngine, type WordsDone, type WordsRequest } from "./engine.ts";
 import type { IndexReader } from "./reader.ts";
 
