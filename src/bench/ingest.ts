@@ -107,7 +107,13 @@ export async function readIn(
   const { knowledge } = bench.services;
   const kbId = await baseOf(bench, name);
   const started = performance.now();
-  for (const file of files) await knowledge.addFile(operator, kbId, { path: file.path, content: { bytes: file.bytes } });
+  // Several at a time, as people drop a folder: each one waits for the disk before it is acknowledged.
+  const waiting = [...files];
+  const send = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
+      await knowledge.addFile(operator, kbId, { path: file.path, content: { bytes: file.bytes } });
+  };
+  await Promise.all(Array.from({ length: 4 }, send));
   while ((await knowledge.readBase(operator, kbId)).pending > 0) {
     bench.signal.throwIfAborted();
     await pause(20);
