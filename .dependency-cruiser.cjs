@@ -82,7 +82,7 @@ module.exports = {
       name: "only-storage-has-sql",
       severity: "error",
       from: { path: "^(src|console)/", pathNot: `^src/storage/|${tests}` },
-      to: { path: "^(node:)?sqlite$|node_modules/(sqlite-vec|usearch)/" },
+      to: { path: "^(node:)?sqlite$" },
     },
     {
       name: "not-declared",

@@ -36,13 +36,6 @@ const binaries = {
     "darwin-arm64": "@koromix/koffi-darwin-arm64",
     "win32-x64": "@koromix/koffi-win32-x64",
   },
-  "sqlite-vec": {
-    "linux-x64": "sqlite-vec-linux-x64",
-    "linux-arm64": "sqlite-vec-linux-arm64",
-    "darwin-x64": "sqlite-vec-darwin-x64",
-    "darwin-arm64": "sqlite-vec-darwin-arm64",
-    "win32-x64": "sqlite-vec-windows-x64",
-  },
   rolldown: {
     "linux-x64": "@rolldown/binding-linux-x64-gnu",
     "linux-arm64": "@rolldown/binding-linux-arm64-gnu",
