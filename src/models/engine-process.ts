@@ -132,6 +132,8 @@ export class EngineProcess {
     options: { readonly onPart?: (part: StreamPart) => void; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<T> {
     await this.start();
+    // Nobody waits any more: a short call could be done before a cancel reaches the engine, and would then look like an answer.
+    if (options.signal?.aborted === true) throw new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" } });
     const child = this.#child;
     if (child === null) throw new EngineCrash(false, "ended before the call");
     const id = this.#nextId++;
@@ -150,8 +152,7 @@ export class EngineProcess {
         child.send({ type: "call", id, call }, (error) => {
           if (error !== null && error !== undefined && this.#pending.delete(id)) reject(new EngineCrash(false, error.message));
         });
-        if (options.signal?.aborted === true) cancel();
-        else options.signal?.addEventListener("abort", cancel, { once: true });
+        options.signal?.addEventListener("abort", cancel, { once: true });
       });
     } finally {
       options.signal?.removeEventListener("abort", cancel);
