@@ -20,6 +20,9 @@ const bin = path.join(projectRoot, "node_modules", "dependency-cruiser", "bin", 
 const cruise = (...args: readonly string[]): string =>
   execFileSync(process.execPath, [bin, ...args, "--config", ".dependency-cruiser.cjs"], { cwd: projectRoot, encoding: "utf8", maxBuffer: 1 << 29 });
 
+/** They listen, or they talk to a box whose address they were given. */
+const mayDial = /^src\/(client\/http|cli\/connect|server\/server|bench\/.*)\.ts$/;
+
 function check(): number {
   // "err" output would exit 1 by itself; "json" lets us also ask what was seen.
   const { modules, summary } = JSON.parse(cruise(...folders, "-T", "json")) as Cruise;
@@ -34,6 +37,11 @@ function check(): number {
       file.startsWith("src/") && !file.startsWith("src/base/") && !file.endsWith(".test.ts")
         ? fs.readFileSync(path.join(projectRoot, file), "utf8")
         : "";
+    if (
+      /(?<![.\w])fetch\(|\bglobalThis\.fetch\b|from "node:(http|https|http2|tls|dgram|dns)"/.test(text.replace(/import type .*/g, "")) &&
+      !mayDial.test(file)
+    )
+      problems.push(`only-outbound-reaches-out: ${file} (use outbound.fetch of #base)`);
     if (/\bprocess\.env\b/.test(text)) problems.push(`only-base-reads-the-environment: ${file}`);
   }
   for (const problem of problems) console.error(problem);

@@ -1,7 +1,11 @@
 /** @file The program: hands the composition root to the command line. `npm start` is `starbox start`. */
+import { outbound } from "#base";
 import { type CliParts, runCli } from "#cli";
 import { benchNames, runBench } from "./bench.ts";
 import { readVersion } from "./system-service.ts";
+
+// Before anything else is loaded: no library opens a connection behind our back.
+outbound.guard();
 
 const parts: CliParts = {
   version: readVersion(),

@@ -1,7 +1,7 @@
 /** @file The composition root: opens a data folder and joins every room into the box's services. The only place where rooms meet. */
 import path from "node:path";
 import { createAssistants } from "#assistants";
-import { createLogger, type ErrorRecord, type Logger, newId, type Settings } from "#base";
+import { createLogger, type ErrorRecord, type Logger, newId, outbound, type Settings } from "#base";
 import type { Retriever, Services } from "#contracts";
 import { createJobRunner } from "#jobs";
 import {
@@ -41,6 +41,9 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
   const storage = openStorage(settings.data, { command: options.serving ? "starbox start" : "starbox" });
   const logger = createLogger({ level: settings.logLevel, file: path.join(settings.data, "logs", "box.log") });
   const now = Date.now;
+  if (settings.offline) outbound.seal();
+  for (const place of settings.outbound) outbound.allow(place, "STARBOX_OUTBOUND");
+  outbound.report((place, how) => logger.warn({ place, how }, "outbound: refused"));
   const machine = readMachine();
   const models = createModels({ dataDir: settings.data, settings, logger });
   const jobs = createJobRunner({ store: storage.jobs, logger });

@@ -54,6 +54,8 @@ export const errorCodes = [
   "setup_required",
   "setup_code_wrong",
   "box_unreachable",
+  "outbound_refused",
+  "backup_invalid",
   "internal",
 ] as const;
 

@@ -3,4 +3,5 @@ export { type ErrorCode, type ErrorOptions, type ErrorRecord, errorCodes, fromEr
 export { newId } from "./ids.ts";
 export { chooseLanguage, type Language } from "./language.ts";
 export { createLogger, type Logger, silentLogger } from "./logger.ts";
+export { isInsideAddress, type OutboundPlace, outbound } from "./outbound.ts";
 export { loadSettings, type Settings, settingsTable } from "./settings.ts";

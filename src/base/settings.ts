@@ -122,6 +122,12 @@ export const settingsTable = {
     fallback: "",
     parse: text,
   },
+  outbound: {
+    key: "STARBOX_OUTBOUND",
+    doc: "Places the box may reach besides model sources, comma-separated: host, host:port or URL. Empty: none.",
+    fallback: [] as readonly string[],
+    parse: list,
+  },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
   trustedOrigins: {
     key: "STARBOX_TRUSTED_ORIGINS",

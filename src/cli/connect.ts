@@ -1,7 +1,7 @@
 /** @file Finds the box a command talks to: STARBOX_URL, else the process that owns the data folder, else this process itself. */
 import fs from "node:fs";
 import path from "node:path";
-import { type Settings, StarboxError } from "#base";
+import { outbound, type Settings, StarboxError } from "#base";
 import { createClient } from "#client";
 import type { Actor } from "#contracts";
 import type { CliParts, Connection } from "./cli.ts";
@@ -38,6 +38,7 @@ export async function connect(settings: Settings, parts: CliParts, terminal: Ter
 }
 
 function remote(url: string, key: string): Connection {
+  outbound.allow(url, "the box this command line talks to");
   const services = createRemoteServices(createClient({ baseUrl: url, key }), async (file) => await fs.openAsBlob(file));
   return { services, actor: operator, where: "box", close: async () => undefined };
 }

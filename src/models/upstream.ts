@@ -1,5 +1,5 @@
 /** @file LanguageModel and EmbeddingModel over any OpenAI-compatible server, another box included. Knows HTTP; nothing is running here. */
-import { type ErrorRecord, fromErrorRecord, StarboxError } from "#base";
+import { type ErrorRecord, fromErrorRecord, outbound, StarboxError } from "#base";
 import type {
   ChatMessage,
   EmbeddingModel,
@@ -36,6 +36,7 @@ type WireChunk = {
 };
 
 export function createUpstreamLanguageModel(options: UpstreamOptions): LanguageModel {
+  outbound.allow(options.baseUrl, `upstream: ${options.model}`);
   return {
     id: options.model,
     contextTokens: options.contextTokens ?? 4096,
@@ -51,6 +52,7 @@ export function createUpstreamLanguageModel(options: UpstreamOptions): LanguageM
 }
 
 export function createUpstreamEmbeddingModel(options: UpstreamOptions & { readonly dimensions: number; readonly maxTokens: number }): EmbeddingModel {
+  outbound.allow(options.baseUrl, `upstream: ${options.model}`);
   const call = async (texts: readonly string[], signal?: AbortSignal) => {
     const response = await post(options, "/embeddings", { model: options.model, input: texts, encoding_format: "base64" }, signal);
     return (await response.json()) as { data: { index: number; embedding: string | number[] }[]; usage?: { prompt_tokens?: number } };
@@ -169,7 +171,7 @@ function wireMessage(message: ChatMessage): Record<string, unknown> {
 async function post(options: UpstreamOptions, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
   let response: Response;
   try {
-    response = await (options.fetch ?? fetch)(`${options.baseUrl.replace(/\/$/, "")}${path}`, {
+    response = await (options.fetch ?? outbound.fetch)(`${options.baseUrl.replace(/\/$/, "")}${path}`, {
       method: "POST",
       headers: { "content-type": "application/json", ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }) },
       body: JSON.stringify(body),

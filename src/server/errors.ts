@@ -49,6 +49,8 @@ export const errorStatus = {
   setup_required: 403,
   setup_code_wrong: 403,
   box_unreachable: 502,
+  outbound_refused: 403,
+  backup_invalid: 422,
   internal: 500,
 } as const satisfies Record<ErrorCode, number>;
 

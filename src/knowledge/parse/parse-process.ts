@@ -1,7 +1,7 @@
 /** @file The process in which hostile files are parsed: reads one file at a time on request, answers with text and chunks or a named error. Started by the pool. */
 import { readFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
-import { type ErrorRecord, toErrorRecord } from "#base";
+import { type ErrorRecord, outbound, toErrorRecord } from "#base";
 import type { Chunk, ParsedDocument } from "#contracts";
 import { chunkDocument } from "../chunk/chunk-document.ts";
 import { type ChunkWords, createCutter } from "./index-words.ts";
@@ -51,6 +51,9 @@ async function serve(request: ParseRequest): Promise<void> {
 }
 
 if (process.send !== undefined) {
+  // Whatever a file asks for: nothing is fetched from here.
+  outbound.guard();
+  outbound.seal();
   try {
     setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {

