@@ -14,6 +14,12 @@ type Bench = (options: BenchOptions) => AsyncGenerator<Measured>;
 const dataOf = (settings: Settings): string =>
   settings.benchData === "" ? path.join(import.meta.dirname, "../../../shared/data") : path.resolve(settings.benchData);
 
+const commonOf = (options: BenchOptions) => ({
+  data: dataOf(options.settings),
+  signal: options.signal,
+  note: (text: string): void => options.note(text, text),
+});
+
 const newFolder = (name: string): string => `${temporary}${name}-${process.pid}`;
 const temporary = "once-";
 
@@ -25,7 +31,9 @@ async function* onBox(
   measure: (box: Box) => AsyncGenerator<Measured>,
 ): AsyncGenerator<Measured> {
   const { openBox } = await import("./open-box.ts");
-  const box = openBox({ ...options.settings, data: path.join(options.settings.data, "bench", name) }, { serving: false });
+  const data = path.join(options.settings.data, "bench", name);
+  shareModels(options.settings.data, data);
+  const box = openBox({ ...options.settings, data }, { serving: false });
   try {
     await box.start();
     await box.chooseDefaults(options.signal);
@@ -45,75 +53,92 @@ async function* onBox(
   }
 }
 
-const benches: Readonly<Record<string, Bench>> = {
-  async *retrieve(options) {
-    const { measureRetrieve } = await import("#bench");
-    yield* onBox(options, "kept", ["embedding"], ({ services }) =>
-      measureRetrieve({
-        services,
-        data: dataOf(options.settings),
-        long: options.long,
-        signal: options.signal,
-        note: (text) => options.note(text, text),
-      }),
-    );
-  },
-  async *answer(options) {
-    const { measureAnswer } = await import("#bench");
-    yield* onBox(options, "kept", ["embedding", "language"], ({ services }) =>
-      measureAnswer({
-        services,
-        data: dataOf(options.settings),
-        long: options.long,
-        signal: options.signal,
-        note: (text) => options.note(text, text),
-      }),
-    );
-  },
-  async *ingest(options) {
-    const { measureEmbedding, measureIngest } = await import("#bench");
-    const common = { data: dataOf(options.settings), signal: options.signal, note: (text: string) => options.note(text, text) };
-    const samplesFolder = path.join(import.meta.dirname, "../../samples");
-    // Words alone first: vectors in the background would take the processor from what is measured.
-    const wordsOnly = { ...options, settings: { ...options.settings, model: "none", embedder: "none" } };
-    yield* onBox(wordsOnly, newFolder("ingest"), [], ({ services }) =>
-      measureIngest({ ...common, services, samplesFolder, processorSeconds, long: options.long }),
-    );
-    yield* onBox(options, newFolder("embed"), ["embedding"], ({ services }) => measureEmbedding({ ...common, services }));
-  },
-  async *load(options) {
-    const { measureLoad, spawnBox } = await import("#bench");
-    const { model, embedder, modelFolder } = options.settings;
-    const box = await spawnBox({
-      mainPath: path.join(import.meta.dirname, "main.ts"),
-      env: { STARBOX_MODEL: model, STARBOX_EMBEDDER: embedder, STARBOX_MODEL_FOLDER: modelFolder },
-      modelsFrom: path.join(options.settings.data, "models"),
-      signal: options.signal,
-    });
-    try {
-      const note = (text: string): void => options.note(text, text);
-      yield* measureLoad({ box, data: dataOf(options.settings), long: options.long, signal: options.signal, note });
-    } finally {
-      await box.stop();
-    }
-  },
-  async *idle(options) {
-    const { measureIdle } = await import("#bench");
-    const mainPath = path.join(import.meta.dirname, "main.ts");
-    const treeBytes = (pid: number): number => boxProcesses(pid).reduce((sum, process) => sum + process.residentBytes, 0);
-    const { megabytes, readySeconds } = await measureIdle({ mainPath, treeBytes, signal: options.signal });
-    const same = (value: number) => ({ min: value, median: value, max: value });
-    yield { case: "memory of all processes 60 s after ready, no model", unit: "MB", starbox: same(Math.round(megabytes * 10) / 10) };
-    yield { case: "start until ready, no model", unit: "s", starbox: same(Math.round(readySeconds * 100) / 100) };
-  },
+/** Models are fetched once, into the data folder's own place. */
+function shareModels(from: string, to: string): void {
+  if (fs.existsSync(path.join(to, "models"))) return;
+  fs.mkdirSync(path.join(from, "models"), { recursive: true, mode: 0o700 });
+  fs.mkdirSync(to, { recursive: true, mode: 0o700 });
+  fs.symlinkSync(path.join(from, "models"), path.join(to, "models"));
+}
+
+async function* retrieveQuality(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureRetrieve } = await import("#bench");
+  yield* onBox(options, "kept", ["embedding"], ({ services }) => measureRetrieve({ ...commonOf(options), services, long: options.long }));
+}
+
+async function* answerDrcd(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureAnswer } = await import("#bench");
+  yield* onBox(options, "kept", ["embedding", "language"], ({ services }) => measureAnswer({ ...commonOf(options), services, long: options.long }));
+}
+
+/** Words alone: vectors in the background would take the processor from what is measured. */
+async function* ingestWords(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureIngest } = await import("#bench");
+  const samplesFolder = path.join(import.meta.dirname, "../../samples");
+  const wordsOnly = { ...options, settings: { ...options.settings, model: "none", embedder: "none" } };
+  yield* onBox(wordsOnly, newFolder("ingest"), [], ({ services }) =>
+    measureIngest({ ...commonOf(options), services, samplesFolder, processorSeconds, long: options.long }),
+  );
+}
+
+async function* ingestVectors(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureEmbedding } = await import("#bench");
+  yield* onBox(options, newFolder("embed"), ["embedding"], ({ services }) => measureEmbedding({ ...commonOf(options), services }));
+}
+
+async function* loadIngest(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureLoad, spawnBox } = await import("#bench");
+  const { model, embedder, modelFolder } = options.settings;
+  const box = await spawnBox({
+    mainPath: path.join(import.meta.dirname, "main.ts"),
+    env: { STARBOX_MODEL: model, STARBOX_EMBEDDER: embedder, STARBOX_MODEL_FOLDER: modelFolder },
+    modelsFrom: path.join(options.settings.data, "models"),
+    signal: options.signal,
+  });
+  try {
+    yield* measureLoad({ ...commonOf(options), box, long: options.long });
+  } finally {
+    await box.stop();
+  }
+}
+
+async function* idleMemory(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureIdle } = await import("#bench");
+  const mainPath = path.join(import.meta.dirname, "main.ts");
+  const treeBytes = (pid: number): number => boxProcesses(pid).reduce((sum, process) => sum + process.residentBytes, 0);
+  const { megabytes, readySeconds } = await measureIdle({ mainPath, treeBytes, signal: options.signal });
+  const same = (value: number) => ({ min: value, median: value, max: value });
+  yield { case: "memory of all processes 60 s after ready, no model", unit: "MB", starbox: same(Math.round(megabytes * 10) / 10) };
+  yield { case: "start until ready, no model", unit: "s", starbox: same(Math.round(readySeconds * 100) / 100) };
+}
+
+/** Each measurement by its cases, which can also be run alone. */
+const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
+  retrieve: { quality: retrieveQuality },
+  answer: { drcd: answerDrcd },
+  ingest: { words: ingestWords, vectors: ingestVectors },
+  load: { ingest: loadIngest },
+  idle: { memory: idleMemory },
 };
 
 export const benchNames = Object.keys(benches);
 
 export async function* runBench(name: string, options: BenchOptions): AsyncGenerator<BenchRow> {
-  const bench = benches[name];
-  if (bench === undefined) throw new StarboxError("usage", `No measurement "${name}".`, { hint: `There are: ${benchNames.join(", ")}.` });
+  const cases = benches[name];
+  if (cases === undefined) throw new StarboxError("usage", `No measurement "${name}".`, { hint: `There are: ${benchNames.join(", ")}.` });
   const { cpu, cores, memoryBytes } = readMachine();
   const machine = `${cores} × ${cpu}, ${Math.round(memoryBytes / 2 ** 30)} GiB, Node ${process.versions.node}`;
-  for await (const row of bench(options)) yield { name, ...row, machine, commit: readCommit() ?? "unknown" };
+  for (const measure of chooseCases(name, cases, options.only))
+    for await (const row of measure(options)) yield { name, ...row, machine, commit: readCommit() ?? "unknown" };
+}
+
+function chooseCases(name: string, cases: Readonly<Record<string, Bench>>, only: string | undefined): readonly Bench[] {
+  if (only === undefined) return Object.values(cases);
+  const found = cases[only];
+  if (found !== undefined) return [found];
+  const known = Object.keys(cases).join(", ");
+  throw new StarboxError("usage", `Measurement "${name}" has no case "${only}".`, {
+    hint: `There are: ${known}.`,
+    zh: { message: `测量项目“${name}”没有“${only}”这一项。`, hint: `可用的有：${known}。` },
+  });
 }

@@ -13,6 +13,8 @@ export type BenchOptions = {
   readonly signal: AbortSignal;
   /** Full counts instead of the short form. */
   readonly long: boolean;
+  /** One of the measurement's cases; absent: all of them. */
+  readonly only?: string;
 };
 
 export type CliParts = {

@@ -7,16 +7,17 @@ import type { BenchRow } from "#contracts";
 import type { Cli } from "../cli.ts";
 import type { Builder } from "./builder.ts";
 
-type Flags = { readonly peer?: readonly string[]; readonly long?: boolean; readonly save?: boolean };
+type Flags = { readonly peer?: readonly string[]; readonly long?: boolean; readonly case?: string; readonly save?: boolean };
 
 export function addBench(program: Command, { add, t, run }: Builder): void {
   const command = add(
     "bench",
     ["measure this box: retrieve, ingest, answer, idle, load", "测量本机：retrieve、ingest、answer、idle、load"],
-    ["starbox bench retrieve", "starbox bench answer --json", "starbox bench idle --save"],
+    ["starbox bench retrieve", "starbox bench answer --json", "starbox bench load --case ingest", "starbox bench idle --save"],
   )
     .argument("<NAME>", t("which measurement", "测量项目"))
     .option("--peer <NAME=PATH...>", t("another program to compare with", "用于对比的其他程序"))
+    .option("--case <CASE>", t("only this part of the measurement", "只运行其中一项"))
     .option("--long", t("full counts instead of the short form", "使用完整规模而非简短形式"))
     .option("--save", t("write the rows to docs/numbers.json, from which the README quotes", "写入 docs/numbers.json，供 README 引用"))
     .action(async (name: string, flags: Flags) => {
@@ -34,7 +35,8 @@ async function bench({ parts, settings, terminal, signal }: Cli, name: string, f
     });
   }
   const rows: BenchRow[] = [];
-  for await (const row of parts.bench(name, { settings, peers: peersOf(flags.peer ?? []), note: terminal.note, signal, long: flags.long === true })) {
+  const options = { settings, peers: peersOf(flags.peer ?? []), note: terminal.note, signal, long: flags.long === true };
+  for await (const row of parts.bench(name, { ...options, ...(flags.case === undefined ? {} : { only: flags.case }) })) {
     rows.push(row);
     const { min, median, max } = row.starbox;
     const range = min === max ? "" : ` (${min} – ${max})`;
