@@ -1,0 +1,83 @@
+/** @file Portable vectors: one source, compiled once a tier. The build sets SB_TIER (a namespace) and SB_W (floats a
+ * vector: 4, 8 or 16) with the matching flags. GCC's vector extensions do the arithmetic; intrinsics only where they pay. */
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#if defined(SB_EMULATE)
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#elif defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace sb {
+namespace SB_TIER {
+
+constexpr int W = SB_W;
+typedef float vf __attribute__((vector_size(SB_W * 4)));
+typedef float vfu __attribute__((vector_size(SB_W * 4), aligned(4)));
+typedef int32_t vi __attribute__((vector_size(SB_W * 4)));
+typedef uint32_t vu __attribute__((vector_size(SB_W * 4)));
+typedef uint16_t vh __attribute__((vector_size(SB_W * 2)));
+typedef uint16_t vhu __attribute__((vector_size(SB_W * 2), aligned(2)));
+
+inline vf splat(float x) { return x - vf{}; }
+inline vf load(const float *p) { return *reinterpret_cast<const vfu *>(p); }
+inline void store(float *p, vf x) { *reinterpret_cast<vfu *>(p) = x; }
+
+/** bf16 is the upper half of an f32. */
+inline float widen(uint16_t x) {
+  const uint32_t bits = static_cast<uint32_t>(x) << 16;
+  float y;
+  std::memcpy(&y, &bits, 4);
+  return y;
+}
+/** Nearest, ties to even; NaN stays NaN. */
+inline uint16_t narrow(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+inline vf load(const uint16_t *p) {  // bf16
+  const vh half = *reinterpret_cast<const vhu *>(p);
+  return reinterpret_cast<vf>(__builtin_convertvector(half, vu) << 16);
+}
+inline void store(uint16_t *p, vf x) {  // bf16
+  const vu bits = reinterpret_cast<vu>(x);
+  const vu rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const vu nan = (bits >> 16) | 0x40u;
+  const vi is_nan = x != x;
+  const vu y = (nan & reinterpret_cast<vu>(is_nan)) | (rounded & ~reinterpret_cast<vu>(is_nan));
+  *reinterpret_cast<vhu *>(p) = __builtin_convertvector(y, vh);
+}
+inline float load1(const float *p) { return *p; }
+inline float load1(const uint16_t *p) { return widen(*p); }
+inline void store1(float *p, float x) { *p = x; }
+inline void store1(uint16_t *p, float x) { *p = narrow(x); }
+
+/** Sum of the lanes, always by halves: one order whatever the compiler. */
+inline float lanes_sum(vf x) {
+  float lane[SB_W];
+  std::memcpy(lane, &x, sizeof lane);
+  for (int half = SB_W / 2; half; half /= 2)
+    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+  return lane[0];
+}
+inline float lanes_max(vf x) {
+  float lane[SB_W];
+  std::memcpy(lane, &x, sizeof lane);
+  float m = lane[0];
+  for (int i = 1; i < SB_W; i++) m = lane[i] > m ? lane[i] : m;
+  return m;
+}
+inline vf select(vi mask, vf yes, vf no) { return reinterpret_cast<vf>((mask & reinterpret_cast<vi>(yes)) | (~mask & reinterpret_cast<vi>(no))); }
+inline vf vmax(vf a, vf b) { return select(a > b, a, b); }
+inline vf vmin(vf a, vf b) { return select(a < b, a, b); }
+
+}  // namespace SB_TIER
+}  // namespace sb
