@@ -27,7 +27,7 @@ async function open(): Promise<void> {
 beforeAll(async () => {
   await open();
   const { knowledge } = box.services;
-  ({ id: kbId } = await knowledge.createBase(operator, { name: "手册" }));
+  ({ id: kbId } = await knowledge.createBase(operator, { name: "手册", readers: "everyone" }));
   const law = path.join(import.meta.dirname, "../samples/劳动合同法(2012-12-28).md");
   await knowledge.addFile(operator, kbId, { path: "恒河.txt", content: { bytes: new TextEncoder().encode(river) } });
   await knowledge.addFile(operator, kbId, { path: "劳动合同法(2012-12-28).md", content: { filePath: law } });

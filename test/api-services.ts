@@ -20,6 +20,8 @@ const base: KnowledgeBaseInfo = {
   embedded: 0,
   etaSeconds: null,
   sizeBytes: 10,
+  level: "manage",
+  approval: false,
   createdAt: at,
   updatedAt: at,
 };
@@ -47,7 +49,7 @@ const doc: DocumentInfo = {
 };
 const chunk = { id: 7, ordinal: 0, start: 0, end: 5, page: null, context: [], label: null, text: "第一条", edited: false, embedded: false };
 const found: RetrieveResult = { query: "q", hits: [], ms: { embed: 0, lexical: 1, dense: 0, fuse: 0, total: 1 }, mode: "words" };
-const curated = { id: "cur_1", kbId: "kb_1", question: "q", answer: "a", createdBy: "Ada", updatedAt: at };
+const curated = { id: "cur_1", kbId: "kb_1", question: "q", answer: "a", createdBy: "Ada", approved: true, updatedAt: at };
 const chat = { id: "chat_1", title: "", kbIds: [], model: null, createdAt: at, updatedAt: at };
 const turn: ChatTurn = {
   id: "turn_2",
@@ -155,6 +157,7 @@ export const services = scriptedServices({
     listCurated: async () => [curated],
     writeCurated: async () => curated,
     removeCurated: async (_, id) => gone(id, "not_found"),
+    approveCurated: async (_, id) => gone(id, "not_found"),
     listGaps: async () => [],
     resolveGap: async (_, id) => gone(id, "not_found"),
     addSamples: async () => base,

@@ -79,7 +79,7 @@ test(`kill -9 at ${kills} moments of reading in: nothing acknowledged is lost, n
   const kb = box.kb();
   await box.ingest.resume();
   expect(storage.jobs.counts()).toMatchObject({ queued: 0, running: 0, failed: 0 });
-  const documents = storage.documents.list(kb.num, { limit: 10_000 });
+  const documents = storage.documents.list(kb.num, null, { limit: 10_000 });
   expect(documents).toHaveLength(files);
   expect(documents.filter((row) => row.state !== "ready")).toEqual([]);
   for (let file = 0; file < files; file++) {
@@ -134,7 +134,7 @@ test("a full disk: a named error, nothing lost, and the work goes on when there 
     else rmSync(ballast);
     box.jobs.hurry("ingest");
     await box.settled();
-    expect(storage.documents.list(kb.num, { limit: 10_000 }).map((row) => row.state)).toEqual(accepted.map(() => "ready"));
+    expect(storage.documents.list(kb.num, null, { limit: 10_000 }).map((row) => row.state)).toEqual(accepted.map(() => "ready"));
     for (const file of accepted) expect(find(storage, markOf(file, 0))).toEqual([`f/${file}.md`]);
     expect(readdirSync(path.join(dataDir, "tmp"))).toEqual([]);
     await box.ingest.resume();
@@ -170,7 +170,7 @@ test("poison among good files: each set aside with its reason, nothing escapes, 
   await expect(box.ingest.addFile(kb, { path: "huge.pdf", content: { filePath: huge } })).rejects.toMatchObject({ code: "document_too_large" });
   rmSync(huge);
   await box.settled();
-  const states = new Map(storage.documents.list(kb.num, { limit: 1000 }).map((row) => [row.path, row]));
+  const states = new Map(storage.documents.list(kb.num, null, { limit: 1000 }).map((row) => [row.path, row]));
   for (let i = 0; i < 20; i++) expect(states.get(`good/${i}.md`)?.state).toBe("ready");
   for (const name of ["broken.pdf", "broken.docx", "bomb.zip", "tricks.zip", "old.doc", "empty.md"]) {
     expect([name, states.get(name)?.state]).toEqual([name, "failed"]);
@@ -196,7 +196,7 @@ test(`${long ? "10,000" : "300"} small files: each found by its own word`, { tim
     await box.ingest.addFile(kb, { path: `${i}.txt`, content: { filePath } });
   }
   await box.settled();
-  const counts = box.storage.kbs.counts(kb.num);
+  const counts = box.storage.kbs.counts(kb.num, null);
   expect(counts).toMatchObject({ documents: count, pending: 0, failed: 0 });
   expect(counts.embedded).toBe(counts.chunks);
   for (let i = 0; i < count; i += Math.ceil(count / 200)) expect(find(box.storage, markOf(i, 7))).toEqual([`${i}.txt`]);

@@ -57,6 +57,8 @@ const base: KnowledgeBaseInfo = {
   embedded: 0,
   etaSeconds: null,
   sizeBytes: 10,
+  level: "manage",
+  approval: false,
   createdAt: at,
   updatedAt: at,
 };

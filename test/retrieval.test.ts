@@ -120,8 +120,21 @@ test("500 random viewers never see what they may not, and miss nothing they may"
       chunks: Array.from({ length: 4 }, (_, j) => ({ text: `共同的词语 编号${i}的第${j}段 ${"内容".repeat(j)}`, vector: unit(next) })),
     }),
   );
+  // Every file has a list of its own: who may read it is drawn for twenty people.
+  const people = Array.from({ length: 20 }, (_, i) => `p${i}`);
+  const allowedOf = new Map(people.map((person) => [person, new Set(documents.filter(() => next() < 0.3).map((document) => document.id))]));
+  base.storage.access.writeList(base.kb, "", [{ subject: "everyone", level: "read" }]);
+  for (const document of documents) {
+    const mine = people.filter((person) => allowedOf.get(person)?.has(document.id));
+    const path = base.storage.documents.find(document.id)?.path ?? "";
+    base.storage.access.writeList(
+      base.kb,
+      path,
+      mine.map((person) => ({ subject: `person:${person}`, level: "read" })),
+    );
+  }
   for (let probe = 0; probe < 500; probe++) {
-    const allowed = documents.filter(() => next() < 0.3).map((document) => document.id);
+    const person = people[Math.floor(next() * people.length)] as string;
     const filter =
       next() < 0.5
         ? {
@@ -133,13 +146,13 @@ test("500 random viewers never see what they may not, and miss nothing they may"
         : {};
     const visible = documents.filter(
       (document, i) =>
-        allowed.includes(document.id) &&
+        allowedOf.get(person)?.has(document.id) === true &&
         (filter.folder === undefined || i % 3 === 0) &&
         (filter.types === undefined || i % 2 === 0) &&
         (filter.tags === undefined || i % 5 === 0) &&
         (filter.dateFrom === undefined || (i % 10 >= 4 && i % 10 <= 7)),
     );
-    const { hits } = await ask("共同的词语", { limit: 1000, viewer: { person: "p", access: { documentIds: allowed } }, filter });
+    const { hits } = await ask("共同的词语", { limit: 1000, viewer: { person, access: "granted" }, filter });
     const seen = new Set(hits.map((hit) => hit.documentId));
     expect([...seen].sort()).toEqual(visible.map((document) => document.id).sort());
   }

@@ -2,7 +2,7 @@
 import path from "node:path";
 import { createAssistants } from "#assistants";
 import { createLogger, type ErrorRecord, type Logger, newId, outbound, type Settings } from "#base";
-import type { Retriever, Services } from "#contracts";
+import type { AuditSink, Retriever, Services } from "#contracts";
 import { createJobRunner } from "#jobs";
 import {
   createAnswerer,
@@ -14,6 +14,7 @@ import {
   questionLikeness,
 } from "#knowledge";
 import { createModels } from "#models";
+import { createAccess } from "#platform";
 import { checkDatabase, openStorage, type Storage } from "#storage";
 import { createAttention } from "./attention.ts";
 import { readMachine } from "./machine.ts";
@@ -75,13 +76,15 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     now,
     logger,
   });
-  const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever: askedRetriever, reader, samplesFolder, now });
+  const access = createAccess(storage.access);
+  const audit: AuditSink = { record: () => undefined };
+  const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever: askedRetriever, reader, samplesFolder, access, audit, now });
   const answerer = createAnswerer({
     retriever: askedRetriever,
-    readCurated: (kbId) => storage.curated.list(kbId),
+    readCurated: (kbId, viewer) => storage.curated.list(kbId).filter((row) => row.approved && row.documentIds.every((id) => access.sees(viewer, id))),
     pageAt: (versionId, offset) => storage.texts.pageAt(storage.versions.find(versionId)?.num ?? -1, offset),
   });
-  const { answers, chats } = createAssistants({ storage, answerer, models, likeness: questionLikeness, newId, now });
+  const { answers, chats } = createAssistants({ storage, answerer, models, access, audit, likeness: questionLikeness, newId, now });
   // An embedder that arrives, however it came, sets waiting vectors going.
   let embedderReady = false;
   const stopListening = models.onChange(() => {

@@ -3,9 +3,21 @@ import { StarboxError } from "#base";
 import type { Actor, Answer, ChatPart, ChatService } from "#contracts";
 import type { ChatRow, TurnRow } from "#storage";
 import { answerAndRecord } from "./answer-service.ts";
-import { type AssistantsDeps, answeringModel, baseIds, stamp, viewerOf } from "./deps.ts";
+import { type AssistantsDeps, answeringModel, baseIds, stamp } from "./deps.ts";
 import { plainChat } from "./plain-chat.ts";
-import { type AskInput, conversation, errorPart, newTurn, ownChat, ownTurn, presentChat, presentTurn, titleFrom, userTurnFor } from "./turns.ts";
+import {
+  type AskInput,
+  conversation,
+  errorPart,
+  newTurn,
+  ownChat,
+  ownTurn,
+  presentChat,
+  presentTurn,
+  titleFrom,
+  userTurnFor,
+  withhold,
+} from "./turns.ts";
 
 /** Turns a crash left open are marked broken first. */
 export function createChatService(deps: AssistantsDeps): ChatService {
@@ -19,7 +31,7 @@ export function createChatService(deps: AssistantsDeps): ChatService {
         id: deps.newId("chat"),
         personId: actor.personId,
         title: "",
-        kbIds: baseIds(deps, input.kbIds),
+        kbIds: baseIds(deps, actor, input.kbIds),
         model: input.model ?? null,
         headTurnId: null,
         createdAt: at,
@@ -31,7 +43,7 @@ export function createChatService(deps: AssistantsDeps): ChatService {
     async updateChat(actor, chatId, patch) {
       ownChat(deps, actor, chatId);
       const { kbIds, ...rest } = patch;
-      chats.update(chatId, { ...rest, ...(kbIds === undefined ? {} : { kbIds: baseIds(deps, kbIds) }), updatedAt: stamp(deps) });
+      chats.update(chatId, { ...rest, ...(kbIds === undefined ? {} : { kbIds: baseIds(deps, actor, kbIds) }), updatedAt: stamp(deps) });
       return presentChat(ownChat(deps, actor, chatId));
     },
     async removeChat(actor, chatId) {
@@ -39,7 +51,7 @@ export function createChatService(deps: AssistantsDeps): ChatService {
     },
     async readTurns(actor, chatId) {
       const { headTurnId } = ownChat(deps, actor, chatId);
-      return headTurnId === null ? [] : chats.readBranch(headTurnId).map(presentTurn);
+      return headTurnId === null ? [] : chats.readBranch(headTurnId).map((turn) => presentTurn(withhold(deps, actor, turn)));
     },
     ask: (actor, chatId, input) => ask(deps, actor, chatId, input),
     async rateTurn(actor, turnId, rating) {
@@ -82,6 +94,7 @@ async function* ask(
     close(null);
     yield { type: "finish", turn: presentTurn(chats.findTurn(reply.id) as TurnRow), title };
   } catch (error) {
+    if (StarboxError.is(error, "forbidden")) draft.content = ""; // what was written rests on what may no longer be read
     const shown = input.signal?.aborted === true ? { code: "cancelled", message: "Stopped. 已停止。" } : errorPart(error);
     close({ code: shown.code, message: shown.message });
     yield { type: "error", error: shown };
@@ -105,13 +118,13 @@ async function* writeReply(
   keep: () => void,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ChatPart> {
-  const messages = conversation(deps, question.id);
+  const messages = conversation(deps, actor, question.id);
   const abort = signal === undefined ? {} : { signal };
   if (chat.kbIds.length > 0) {
-    const kbIds = chat.kbIds.filter((id) => deps.storage.kbs.find(id) !== undefined);
-    if (kbIds.length === 0) baseIds(deps, chat.kbIds); // named error: every base of this chat is gone
+    const kbIds = chat.kbIds.filter((id) => deps.access.base(actor, id) !== null);
+    if (kbIds.length === 0) baseIds(deps, actor, chat.kbIds); // named error: every base of this chat is gone
     const model = await answeringModel(deps, chat.model ?? undefined);
-    for await (const part of answerAndRecord(deps, actor, { kbIds, messages, viewer: viewerOf(actor), model, ...abort })) {
+    for await (const part of answerAndRecord(deps, actor, { kbIds, messages, viewer: deps.access.viewer(actor), model, ...abort })) {
       if (part.type === "text-delta") {
         draft.content += part.text;
         yield part;

@@ -1,11 +1,13 @@
 /** @file What the assistants room is given, and the look-ups its services share. */
 import { StarboxError } from "#base";
-import type { Actor, Answerer, LanguageModel, ModelsService } from "#contracts";
+import type { Access, Actor, Answerer, AuditSink, LanguageModel, ModelsService } from "#contracts";
 import type { Storage } from "#storage";
 
 export type AssistantsDeps = {
   readonly storage: Pick<Storage, "answers" | "chats" | "gaps" | "kbs">;
   readonly answerer: Answerer;
+  readonly access: Access;
+  readonly audit: AuditSink;
   readonly models: Pick<ModelsService, "languageModel">;
   /** How much two questions ask the same, 0 to 1. */
   readonly likeness: (a: string, b: string) => number;
@@ -15,12 +17,15 @@ export type AssistantsDeps = {
 
 export const stamp = (deps: Pick<AssistantsDeps, "now">): string => new Date(deps.now()).toISOString();
 
-/** Ids of bases given by id or name. */
-export function baseIds(deps: Pick<AssistantsDeps, "storage">, idsOrNames: readonly string[]): string[] {
+/** Ids of bases given by id or name. One that the actor may not read is not there. */
+export function baseIds(deps: Pick<AssistantsDeps, "storage" | "access">, actor: Actor, idsOrNames: readonly string[]): string[] {
   return idsOrNames.map((idOrName) => {
     const row = deps.storage.kbs.find(idOrName) ?? deps.storage.kbs.findByName(idOrName);
-    if (row !== undefined) return row.id;
-    const names = deps.storage.kbs.list().map((kb) => kb.name);
+    if (deps.access.base(actor, row?.id ?? "") !== null && row !== undefined) return row.id;
+    const names = deps.storage.kbs
+      .list()
+      .filter((kb) => deps.access.base(actor, kb.id) !== null)
+      .map((kb) => kb.name);
     throw new StarboxError("kb_not_found", `There is no knowledge base "${idOrName}".`, {
       hint: names.length === 0 ? "Create one: starbox kb create NAME." : `There are: ${names.slice(0, 10).join(", ")}.`,
       zh: {
@@ -42,4 +47,16 @@ export async function answeringModel(deps: Pick<AssistantsDeps, "models">, id: s
   }
 }
 
-export const viewerOf = (actor: Actor) => ({ person: actor.personId, access: "everything" }) as const;
+/** What quotes documents that the actor may not read (any more). */
+export function isWithheld(deps: Pick<AssistantsDeps, "access">, actor: Actor, sources: readonly { readonly documentId: string }[]): boolean {
+  return sources.some(({ documentId }) => deps.access.document(actor, documentId) === null);
+}
+
+export const withheldText = "This answer quoted documents that you may no longer read. 该回答引用了你已无权查看的资料，内容不再显示。";
+
+export function accessLost(): StarboxError {
+  return new StarboxError("forbidden", "The right to read a source was taken away while the answer was being written.", {
+    hint: "Ask again: the answer then rests on what you may read.",
+    zh: { message: "回答过程中，你查看其中一份资料的权限已被收回。", hint: "请重新提问，回答将只依据你有权查看的资料。" },
+  });
+}

@@ -2,7 +2,7 @@
 import { StarboxError, toErrorRecord } from "#base";
 import type { Actor, ChatInfo, ChatMessage, ChatTurn } from "#contracts";
 import type { ChatRow, TurnRow } from "#storage";
-import { type AssistantsDeps, stamp } from "./deps.ts";
+import { type AssistantsDeps, isWithheld, stamp, withheldText } from "./deps.ts";
 
 export const presentTurn = ({ chatId: _chat, correctionReason: _reason, answerId: _answer, open: _open, ...turn }: TurnRow): ChatTurn => turn;
 export const presentChat = ({ personId: _person, headTurnId: _head, ...chat }: ChatRow): ChatInfo => chat;
@@ -26,6 +26,12 @@ export function ownTurn(deps: AssistantsDeps, actor: Actor, turnId: string): Tur
   const chat = row === undefined ? undefined : deps.storage.chats.find(row.chatId);
   if (row === undefined || chat?.personId !== actor.personId) throw missing("turn", "消息", turnId);
   return row;
+}
+
+/** An old answer says nothing of documents that may no longer be read. */
+export function withhold(deps: AssistantsDeps, actor: Actor, turn: TurnRow): TurnRow {
+  if (!isWithheld(deps, actor, [...turn.citations, ...turn.nearest])) return turn;
+  return { ...turn, content: withheldText, citations: [], nearest: [], correction: null };
 }
 
 export type AskInput = { readonly content?: string; readonly replaceTurnId?: string; readonly retryTurnId?: string };
@@ -83,9 +89,10 @@ export function newTurn(deps: AssistantsDeps, chatId: string, parentId: string |
 }
 
 /** What was said up to a turn, oldest first; broken answers left out, corrections in the place of what they correct. */
-export function conversation(deps: AssistantsDeps, turnId: string): ChatMessage[] {
+export function conversation(deps: AssistantsDeps, actor: Actor, turnId: string): ChatMessage[] {
   return deps.storage.chats
     .readBranch(turnId)
+    .filter((turn) => !isWithheld(deps, actor, [...turn.citations, ...turn.nearest]))
     .filter((turn) => turn.role === "user" || (turn.error === null && turn.content !== ""))
     .map((turn) => ({ role: turn.role, content: turn.correction ?? turn.content }));
 }

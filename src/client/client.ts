@@ -18,6 +18,7 @@ import type {
   ReadyState,
   RetrieveFilter,
   RetrieveResult,
+  Role,
   SystemInfo,
 } from "#contracts";
 import { type ClientOptions, createHttp, type Http } from "./http.ts";
@@ -31,7 +32,7 @@ export type Person = {
   readonly id: string;
   readonly name: string;
   readonly email: string;
-  readonly role: "administrator" | "member";
+  readonly role: Role;
   readonly createdAt: string;
 };
 /** `key` is there only in the answer to its creation. */
@@ -77,7 +78,7 @@ function knowledge(http: Http) {
   return {
     listBases: () => items(http.json<Items<KnowledgeBaseInfo>>("GET", at("bases"))),
     readBase: (idOrName: string) => http.json<KnowledgeBaseInfo>("GET", at("bases", idOrName)),
-    createBase: (json: { name: string; description?: string }) => http.json<KnowledgeBaseInfo>("POST", at("bases"), { json }),
+    createBase: (json: { name: string; description?: string; readers?: "everyone" }) => http.json<KnowledgeBaseInfo>("POST", at("bases"), { json }),
     updateBase: (id: string, json: { name?: string; description?: string; embedder?: string }) =>
       http.json<KnowledgeBaseInfo>("PATCH", at("bases", id), { json }),
     removeBase: (id: string) => http.json<void>("DELETE", at("bases", id)),
@@ -120,6 +121,7 @@ function knowledge(http: Http) {
     writeCurated: (kbId: string, json: { id?: string; question: string; answer: string }) =>
       http.json<CuratedAnswer>("POST", at("bases", kbId, "curated"), { json }),
     removeCurated: (id: string) => http.json<void>("DELETE", at("curated", id)),
+    approveCurated: (id: string) => http.json<void>("POST", at("curated", id, "approve"), { json: {} }),
     listGaps: (kbId: string) => items(http.json<Items<KnowledgeGap>>("GET", at("bases", kbId, "gaps"))),
     resolveGap: (id: string) => http.json<void>("POST", at("gaps", id, "resolve"), { json: {} }),
   };

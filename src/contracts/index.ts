@@ -22,10 +22,25 @@ export type {
   ToolDefinition,
   Usage,
 } from "./model.ts";
-export type { ApiKeyInfo, Caller, Credentials, PersonInfo, Platform } from "./platform.ts";
+export type {
+  Access,
+  Actor,
+  ApiKeyInfo,
+  AuditEvent,
+  AuditSink,
+  Caller,
+  Credentials,
+  KeyScope,
+  Level,
+  PersonInfo,
+  Platform,
+  Principal,
+  ReadableLists,
+  Role,
+  Team,
+} from "./platform.ts";
 export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
 export type {
-  Actor,
   AddedFile,
   AnswerService,
   ChatInfo,

@@ -1,5 +1,6 @@
 /** @file Knowledge bases, documents and their states as people see them. */
 import type { ErrorRecord } from "#base";
+import type { Level } from "./platform.ts";
 
 export type KnowledgeBaseInfo = {
   readonly id: string;
@@ -15,6 +16,10 @@ export type KnowledgeBaseInfo = {
   readonly embedded: number;
   readonly etaSeconds: number | null;
   readonly sizeBytes: number;
+  /** What the asker may do with the base as a whole. Counts are over what the asker may read. */
+  readonly level: Level;
+  /** New documents and fixed answers are seen by readers once approved. */
+  readonly approval: boolean;
   readonly createdAt: string;
   readonly updatedAt: string;
 };

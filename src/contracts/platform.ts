@@ -1,13 +1,104 @@
-/** @file People, keys and signing in, as `server` and `app` see them. Knows no HTTP framework and no store. */
-import type { Actor } from "./services.ts";
+/** @file People, teams, permissions, keys, the audit trail and signing in, as every room sees them. Knows no HTTP framework and no store. */
+import type { Viewer } from "./retrieval.ts";
+
+/**
+ * What a person may do at most; what they may do with which documents is given by lists (see Access).
+ * administrator: everything. knowledge-owner: makes bases, shares and approves where given "manage". editor: writes where given "write".
+ * member: reads where given "read". api-only: as editor, but with keys only; never signs in.
+ */
+export type Role = "administrator" | "knowledge-owner" | "editor" | "member" | "api-only";
+
+/** What a key may be used for. null: no limit of its own. */
+export type KeyScope = {
+  readonly id: string;
+  readonly models: readonly string[] | null;
+  /** Ids of knowledge bases. */
+  readonly bases: readonly string[] | null;
+  readonly write: boolean;
+};
+
+/** Who acts; the first argument of every service. The operator is the account that owns the data folder. */
+export type Actor = {
+  readonly personId: string | null;
+  readonly name: string;
+  readonly role: "operator" | Role;
+  /** A team's key acts with what the team may read and write. */
+  readonly teamId?: string;
+  /** The key that was sent; absent: a session, or the operator. */
+  readonly key?: KeyScope;
+  /** An administrator who looks through this person's eyes: reads only, and every look is in the audit trail. */
+  readonly viewedBy?: { readonly personId: string | null; readonly name: string };
+};
 
 export type PersonInfo = {
   readonly id: string;
   readonly name: string;
   readonly email: string;
-  readonly role: "administrator" | "member";
+  readonly role: Role;
   readonly createdAt: string;
 };
+
+/** Members of a team are members of the teams above it too. */
+export type Team = {
+  readonly id: string;
+  readonly name: string;
+  readonly parentId: string | null;
+  readonly memberIds: readonly string[];
+  readonly createdAt: string;
+};
+
+/** Each level includes those before it. `manage` is given on whole bases: share, approve, remove. */
+export type Level = "read" | "write" | "manage";
+
+export type Principal =
+  | { readonly kind: "everyone" }
+  | { readonly kind: "team"; readonly id: string }
+  | { readonly kind: "person"; readonly id: string };
+
+/**
+ * Who may read and write what. A base has a list of principals with levels. A folder or file may have a list of its own, which narrows:
+ * one needs the level on it and on every list above it. No entry, no access; what one may not read does not exist for one.
+ * Answers hold for this moment: ask again for the next request. Administrators and the operator have `manage` everywhere.
+ */
+export type Access = {
+  /** For retrieval: the same rules inside its SQL. */
+  viewer(actor: Actor): Viewer;
+  /** null: the base does not exist for the actor. The level is that of the base's own list. */
+  base(actor: Actor, kbId: string): Level | null;
+  /** A folder or a file, there already or about to be added. */
+  path(actor: Actor, kbId: string, path: string): Level | null;
+  /** null also while it waits for approval, for those who may only read. */
+  document(actor: Actor, documentId: string): Level | null;
+  /** The chunk's document. */
+  chunk(actor: Actor, chunkId: number): Level | null;
+  /** For statements that list or count documents; null: all of them. Numbers are those of `documents.access`. */
+  readable(actor: Actor): ReadableLists | null;
+  /** As `document`, for a viewer: whether a source may (still) be used. */
+  sees(viewer: Viewer, documentId: string): boolean;
+  /** Grows whenever a list, a team, a person or an approval changes: what was decided under another number must be asked again. */
+  generation(): number;
+};
+
+/** Lists that let the actor read, and those that let them write (and so see what waits for approval). */
+export type ReadableLists = { readonly lists: readonly number[]; readonly writable: readonly number[] };
+
+/** One line of the audit trail. `details` never holds contents: no text of documents, questions, answers, secrets. */
+export type AuditEvent = {
+  /** When; absent: now, by the sink's clock. */
+  readonly at?: string;
+  /** null: nobody who is known, such as a failed sign-in. */
+  readonly actor: Actor | null;
+  /** The socket's, where a request is behind it. */
+  readonly address?: string;
+  /** noun.verb: session.start, person.create, team.change, access.share, document.read, base.search, answer.ask, view-as.start, … */
+  readonly action: string;
+  readonly subject: { readonly kind: string; readonly id: string; readonly kbId?: string } | null;
+  readonly outcome: "ok" | "refused" | "failed";
+  readonly details?: Readonly<Record<string, string | number | boolean | null>>;
+};
+
+/** Returns when the line is kept. Throws only when it cannot be: what was to be done is then not done. */
+export type AuditSink = { record(event: AuditEvent): void };
 
 /** What may be shown of a key again and again; the key itself is shown once. */
 export type ApiKeyInfo = {

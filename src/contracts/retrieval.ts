@@ -1,7 +1,20 @@
 /** @file Asking a knowledge base: what a retriever takes and returns. The same path serves chat, API, command line, console and benchmarks. */
+import type { Level } from "./platform.ts";
 
-/** Who may see what. The filter is part of every query; `everything` is for the box's own operator. */
-export type Viewer = { readonly person: string | null; readonly access: "everything" | { readonly documentIds: readonly string[] } };
+/**
+ * Who looks. Teams and lists are read inside each query, so what was taken away a moment ago is gone;
+ * `everything` is for administrators and the box's own operator.
+ */
+export type Viewer = {
+  readonly person: string | null;
+  readonly access: "everything" | "granted";
+  /** Of a team's key. */
+  readonly team?: string;
+  /** What the role and the key allow at most. */
+  readonly ceiling?: Level;
+  /** Bases a key is limited to. */
+  readonly bases?: readonly string[];
+};
 
 export type RetrieveFilter = {
   readonly folder?: string;

@@ -4,10 +4,8 @@ import type { Block } from "./document.ts";
 import type { JobInfo } from "./jobs.ts";
 import type { ChunkInfo, DocumentInfo, KnowledgeBaseInfo } from "./knowledge.ts";
 import type { ChatMessage, EmbeddingModel, LanguageModel, ModelInfo } from "./model.ts";
+import type { Actor } from "./platform.ts";
 import type { RetrieveFilter, RetrieveResult } from "./retrieval.ts";
-
-/** Who acts. The operator is the account that owns the data folder. */
-export type Actor = { readonly personId: string | null; readonly name: string; readonly role: "operator" | "administrator" | "member" };
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };
 
@@ -21,7 +19,11 @@ export type KnowledgeService = {
   listBases(actor: Actor): Promise<readonly KnowledgeBaseInfo[]>;
   /** By id or by name; throws kb_not_found. */
   readBase(actor: Actor, idOrName: string): Promise<KnowledgeBaseInfo>;
-  createBase(actor: Actor, input: { readonly name: string; readonly description?: string }): Promise<KnowledgeBaseInfo>;
+  /** Seen by whoever makes it, until it is shared; `readers` shares it at once. */
+  createBase(
+    actor: Actor,
+    input: { readonly name: string; readonly description?: string; readonly readers?: "everyone" },
+  ): Promise<KnowledgeBaseInfo>;
   updateBase(
     actor: Actor,
     kbId: string,
@@ -98,6 +100,7 @@ export type KnowledgeService = {
     answer: { readonly id?: string; readonly question: string; readonly answer: string; readonly documentIds?: readonly string[] },
   ): Promise<CuratedAnswer>;
   removeCurated(actor: Actor, id: string): Promise<void>;
+  approveCurated(actor: Actor, id: string): Promise<void>;
 
   listGaps(actor: Actor, kbId: string): Promise<readonly KnowledgeGap[]>;
   resolveGap(actor: Actor, gapId: string): Promise<void>;
@@ -112,6 +115,8 @@ export type CuratedAnswer = {
   readonly question: string;
   readonly answer: string;
   readonly createdBy: string;
+  /** false: waits for approval and is not given as an answer. */
+  readonly approved: boolean;
   readonly updatedAt: string;
 };
 

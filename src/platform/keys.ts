@@ -1,6 +1,7 @@
 /** @file API keys: shown once, kept as hashes, acting for the person who made them. */
 import { newId } from "#base";
 import type { Actor, ApiKeyInfo, Platform } from "#contracts";
+import { seesEverything } from "./access.ts";
 import { noKey } from "./problems.ts";
 import { hashSecret, randomText } from "./secrets.ts";
 import type { PeopleStore, StoredKey } from "./store.ts";
@@ -14,7 +15,7 @@ const touchEveryMs = 60_000;
 
 export function createKeys(store: PeopleStore, now: () => number): Keys {
   const at = (): string => new Date(now()).toISOString();
-  const visible = (actor: Actor, key: StoredKey): boolean => actor.role !== "member" || key.personId === actor.personId;
+  const visible = (actor: Actor, key: StoredKey): boolean => seesEverything(actor) || key.personId === actor.personId;
   return {
     find(key) {
       const found = store.keys.findByHash(hashSecret(key));

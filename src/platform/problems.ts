@@ -39,7 +39,7 @@ export const lastAdministrator = (): StarboxError =>
   });
 
 export function needAdministrator(actor: Actor): void {
-  if (actor.role !== "member") return;
+  if (actor.role === "operator" || actor.role === "administrator") return;
   throw new StarboxError("forbidden", "Only an administrator may do this.", {
     hint: "Ask an administrator of this box.",
     zh: { message: "只有管理员可以这样做。", hint: "请联系本机的管理员。" },

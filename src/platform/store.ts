@@ -1,4 +1,5 @@
 /** @file What `platform` needs kept. `storage` offers it; `app` hands it over. */
+import type { Role } from "#contracts";
 
 export type AuthRow = Record<string, string | number | null>;
 export type AuthWhere = { readonly field: string; readonly operator: string; readonly value: unknown; readonly connector: "AND" | "OR" };
@@ -6,7 +7,7 @@ export type StoredPerson = {
   readonly id: string;
   readonly name: string;
   readonly email: string;
-  readonly role: "administrator" | "member";
+  readonly role: Role;
   readonly createdAt: string;
 };
 export type StoredKey = {

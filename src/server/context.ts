@@ -50,8 +50,11 @@ export function signedIn(c: RequestContext): Actor {
   return caller.actor;
 }
 
+/** Somebody who looks through another's eyes has that other's role. */
+export const isAdministrator = (actor: Actor): boolean => actor.role === "operator" || actor.role === "administrator";
+
 export function needAdministrator(actor: Actor): void {
-  if (actor.role === "member") throw forbidden();
+  if (!isAdministrator(actor)) throw forbidden();
 }
 
 /** Whom the engine's queue counts a request for. */

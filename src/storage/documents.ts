@@ -1,6 +1,7 @@
 /** @file Rows of documents and of their versions. What a state means is the ingest code's business. */
 import type { ErrorRecord } from "#base";
-import type { Block, DocumentState } from "#contracts";
+import type { Block, DocumentState, ReadableLists } from "#contracts";
+import { readableSql, readableValues } from "./access-sql.ts";
 import type { Connection, SqlValue } from "./connection.ts";
 
 export type DocumentRow = {
@@ -23,6 +24,7 @@ export type DocumentRow = {
   readonly parent: number | null;
   readonly state: DocumentState;
   readonly error: ErrorRecord | null;
+  readonly addedBy: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
 };
@@ -46,7 +48,7 @@ export type VersionRow = {
 };
 
 const documentColumns = `num, id, kb, path, folder, title, title_by_person AS titleByPerson, type, tags, date, date_by_person AS dateByPerson, work, edition,
-  superseded_by AS supersededBy, current_version AS currentVersion, newest_version AS newestVersion, parent, state, error, created_at AS createdAt, updated_at AS updatedAt`;
+  superseded_by AS supersededBy, current_version AS currentVersion, newest_version AS newestVersion, parent, state, error, added_by AS addedBy, created_at AS createdAt, updated_at AS updatedAt`;
 const versionColumns = `num, id, document, number, sha256, bytes, state, pages, scanned, warnings, language, chunks, embedded, created_at AS createdAt`;
 
 /** Column of each property that may be changed, and how it is stored. */
@@ -135,9 +137,10 @@ export function createDocumentRepository(connection: Connection) {
         "SELECT kb, work FROM documents WHERE work IS NOT NULL AND date IS NOT NULL GROUP BY kb, work HAVING count(DISTINCT date) > 1 AND sum(edition IS NULL AND date <= ?) > 0",
         today,
       ),
-    /** In order of path, from behind `after`. */
+    /** In order of path, from behind `after`; only what may be read. */
     list(
       kb: number,
+      readable: ReadableLists | null,
       query: { readonly after?: string; readonly limit: number; readonly state?: string; readonly search?: string; readonly folder?: string },
     ) {
       const pattern = query.search === undefined || query.search === "" ? null : `%${escapeLike(query.search)}%`;
@@ -145,7 +148,8 @@ export function createDocumentRepository(connection: Connection) {
       return connection
         .all<Stored<DocumentRow>>(
           `SELECT ${documentColumns} FROM documents WHERE kb = ? AND path > ? AND (? IS NULL OR state = ?)
-             AND (? IS NULL OR path LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\') AND (? IS NULL OR folder = ? OR folder LIKE ? ESCAPE '\\') ORDER BY path LIMIT ?`,
+             AND (? IS NULL OR path LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\') AND (? IS NULL OR folder = ? OR folder LIKE ? ESCAPE '\\')
+             AND ${readableSql("documents")} ORDER BY path LIMIT ?`,
           kb,
           query.after ?? "",
           query.state ?? null,
@@ -156,13 +160,18 @@ export function createDocumentRepository(connection: Connection) {
           folder,
           folder,
           `${escapeLike(folder ?? "")}/%`,
+          ...readableValues(readable),
           query.limit,
         )
         .map(readDocument);
     },
-    insert: (row: Pick<DocumentRow, "id" | "kb" | "path" | "folder" | "title" | "type" | "tags" | "parent" | "state" | "createdAt">) =>
+    insert: (
+      row: Pick<DocumentRow, "id" | "kb" | "path" | "folder" | "title" | "type" | "tags" | "parent" | "state" | "createdAt"> & {
+        readonly addedBy?: string | null;
+      },
+    ) =>
       connection.run(
-        "INSERT INTO documents (id, kb, path, folder, title, type, tags, parent, state, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO documents (id, kb, path, folder, title, type, tags, parent, state, added_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row.id,
         row.kb,
         row.path,
@@ -172,6 +181,7 @@ export function createDocumentRepository(connection: Connection) {
         JSON.stringify(row.tags),
         row.parent,
         row.state,
+        row.addedBy ?? null,
         row.createdAt,
         row.createdAt,
       ).id,

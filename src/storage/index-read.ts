@@ -1,17 +1,24 @@
 /** @file The reading side of the search index, on a connection of its own so that a long scan stalls nobody. */
 import path from "node:path";
 import type { RetrieveFilter, Viewer } from "#contracts";
-import { openConnection } from "./connection.ts";
+import { openLists, viewerValues } from "./access-sql.ts";
+import { type Connection, openConnection } from "./connection.ts";
 import { citationKey } from "./index-citations.ts";
 
 type Scope = { readonly kbIds: readonly string[]; readonly viewer: Viewer; readonly filter?: RetrieveFilter };
 
 /** Who may read what is decided here, in the query, not after it. */
-const scopeSql = `
+const permitted = `JOIN open o ON o.list = d.access
+  AND (o.level >= 2 OR k.approval = 0 OR EXISTS (SELECT 1 FROM approvals a WHERE a.version = d.current_version))`;
+
+/** Of a later edition no more than its number is said, and that only to those who may read it. */
+const laterPermitted = `AND EXISTS (SELECT 1 FROM open so WHERE so.list = s.access
+  AND (so.level >= 2 OR k.approval = 0 OR EXISTS (SELECT 1 FROM approvals a WHERE a.version = s.current_version)))`;
+
+const scopeSql = (granted: boolean): string => `${granted ? openLists : ""}
 SELECT d.current_version AS version, d.kb AS kb, (d.edition IS 'superseded') AS superseded
-FROM documents d JOIN kbs k ON k.num = d.kb
-WHERE k.id IN (SELECT value FROM json_each($kbs)) AND d.current_version IS NOT NULL
-  AND ($allowed IS NULL OR d.id IN (SELECT value FROM json_each($allowed)))
+FROM documents d JOIN kbs k ON k.num = d.kb ${granted ? permitted : ""}
+WHERE k.id IN (SELECT value FROM json_each($kbs)) AND ($bases IS NULL OR k.id IN (SELECT value FROM json_each($bases))) AND d.current_version IS NOT NULL
   AND ($documents IS NULL OR d.id IN (SELECT value FROM json_each($documents)))
   AND ($folder IS NULL OR d.folder = $folder OR substr(d.folder, 1, length($folder) + 1) = $folder || '/')
   AND ($types IS NULL OR d.type IN (SELECT value FROM json_each($types)))
@@ -25,12 +32,13 @@ LEFT JOIN chunk_vectors x ON x.chunk = c.id LEFT JOIN kbs k ON k.num = c.kb
 LEFT JOIN vectors v ON x.chunk IS NOT NULL AND v.embedder = k.embedder AND v.hash = c.hash
 WHERE c.id = ?`;
 
-const hitSql = `
+/** Asked again when the hits are shown: between finding and showing lies the time the question took to embed. */
+const hitSql = (granted: boolean): string => `${granted ? openLists : ""}
 SELECT c.id AS chunkId, k.id AS kbId, d.id AS documentId, v.id AS versionId, d.path, d.title, c.context, c.label, c.page, c.start, c."end", c.text, d.date, d.edition,
   s.id AS laterId, s.date AS laterDate
-FROM chunks c JOIN versions v ON v.num = c.version JOIN documents d ON d.num = v.document AND d.current_version = v.num JOIN kbs k ON k.num = d.kb
-LEFT JOIN documents s ON s.num = d.superseded_by
-WHERE c.id = ?`;
+FROM chunks c JOIN versions v ON v.num = c.version JOIN documents d ON d.num = v.document AND d.current_version = v.num JOIN kbs k ON k.num = d.kb ${granted ? permitted : ""}
+LEFT JOIN documents s ON s.num = d.superseded_by ${granted ? laterPermitted : ""}
+WHERE c.id IN (SELECT value FROM json_each($chunks))`;
 
 const citationsSql = `
 SELECT x.name, count(DISTINCT coalesce(d.work, d.id)) AS works
@@ -50,7 +58,7 @@ export function openIndexReader(dataDir: string) {
   const words = raw.prepare(
     "SELECT rowid AS id FROM chunk_words WHERE chunk_words MATCH ? AND chunk_allowed(rowid) ORDER BY bm25(chunk_words, 1.0, 0.3) LIMIT ?",
   );
-  const scopeStatement = raw.prepare(scopeSql);
+  const statements = { everything: prepareFor(raw, false), granted: prepareFor(raw, true) };
   const chunks = raw.prepare("SELECT id, version FROM chunks WHERE id > ? ORDER BY id");
   const vectors = raw.prepare("SELECT seq, chunk, code FROM chunk_vectors WHERE kb = ? AND seq > ? ORDER BY seq");
   const newest = raw.prepare("SELECT max(seq) AS seq FROM chunk_vectors");
@@ -64,9 +72,11 @@ export function openIndexReader(dataDir: string) {
       }
     },
     listScope({ kbIds, viewer, filter = {} }: Scope) {
-      const rows = scopeStatement.all({
+      const { $bases, ...mine } = viewerValues(viewer);
+      const rows = statements[viewer.access].scope.all({
+        ...(viewer.access === "granted" ? mine : {}),
+        $bases,
         $kbs: JSON.stringify(kbIds),
-        $allowed: viewer.access === "everything" ? null : JSON.stringify(viewer.access.documentIds),
         $documents: list(filter.documentIds),
         $folder: filter.folder === undefined ? null : filter.folder.replace(/\/+$/, ""),
         $types: list(filter.types),
@@ -115,8 +125,11 @@ export function openIndexReader(dataDir: string) {
       const rows = chunkIds.map((id) => connection.get<CandidateRow>(candidateSql, id)).filter((row) => row !== undefined);
       return rows.map((row) => ({ ...row, vector: row.vector === null ? null : new Float32Array(row.vector.slice().buffer) }));
     },
-    readHits(chunkIds: readonly number[]) {
-      const rows = chunkIds.map((id) => connection.get<HitRow>(hitSql, id)).filter((row) => row !== undefined);
+    readHits(chunkIds: readonly number[], viewer: Viewer) {
+      const rows = statements[viewer.access].hits.all({
+        ...(viewer.access === "granted" ? viewerValues(viewer) : {}),
+        $chunks: JSON.stringify(chunkIds),
+      }) as HitRow[];
       return rows.map(({ laterId, laterDate, context, ...row }) => ({
         ...row,
         context: JSON.parse(context) as string[],
@@ -125,6 +138,10 @@ export function openIndexReader(dataDir: string) {
     },
     close: () => connection.close(),
   };
+}
+
+function prepareFor(raw: Connection["raw"], granted: boolean) {
+  return { scope: raw.prepare(scopeSql(granted)), hits: raw.prepare(hitSql(granted)) };
 }
 
 type CandidateRow = {

@@ -1,4 +1,5 @@
 /** @file The door of `storage`: a data folder as rows and blobs. The only room that writes SQL. */
+export type { AccessRepository, DocumentAccess, EntryRow, ListRow, OpenLists } from "./access.ts";
 export type { BlobSource, Blobs, PinnedBlob } from "./blobs.ts";
 export type { AnswerRepository, AnswerRow, ChatRepository, ChatRow, TurnRow } from "./chats.ts";
 export { checkDatabase } from "./check-database.ts";

@@ -1,5 +1,6 @@
 /** @file Rows of knowledge bases and what belongs to a whole base: dictionary, curated answers, gaps. */
-import type { CuratedAnswer, KnowledgeBaseInfo, KnowledgeGap } from "#contracts";
+import type { CuratedAnswer, KnowledgeBaseInfo, KnowledgeGap, ReadableLists } from "#contracts";
+import { readableSql, readableValues } from "./access-sql.ts";
 import type { Connection } from "./connection.ts";
 
 export type KbRow = {
@@ -57,14 +58,15 @@ export function createKbRepository(connection: Connection) {
         connection.run("DELETE FROM kbs WHERE num = ?", num);
       });
     },
-    /** The numbers people see beside a base. */
-    counts(num: number) {
+    /** The numbers people see beside a base: over what they may read. */
+    counts(num: number, readable: ReadableLists | null) {
       const row = connection.get<Counts>(
         `SELECT count(*) AS documents, coalesce(sum(d.state IN ('waiting', 'reading') AND d.current_version IS NULL), 0) AS pending,
                 coalesce(sum(d.state = 'failed'), 0) AS failed, coalesce(sum(v.chunks), 0) AS chunks, coalesce(sum(v.embedded), 0) AS embedded,
                 coalesce(sum(v.bytes), 0) AS sizeBytes
-         FROM documents d LEFT JOIN versions v ON v.num = coalesce(d.current_version, d.newest_version) WHERE d.kb = ?`,
+         FROM documents d LEFT JOIN versions v ON v.num = coalesce(d.current_version, d.newest_version) WHERE d.kb = ? AND ${readableSql("d")}`,
         num,
+        ...readableValues(readable),
       );
       return row as Counts;
     },
@@ -92,9 +94,10 @@ type Counts = Pick<KnowledgeBaseInfo, "documents" | "chunks" | "pending" | "fail
 
 export type CuratedRow = CuratedAnswer & { readonly documentIds: readonly string[]; readonly createdAt: string };
 
-const curatedColumns = `c.id, k.id AS kbId, c.question, c.answer, c.document_ids AS documentIds, c.created_by AS createdBy, c.created_at AS createdAt, c.updated_at AS updatedAt`;
-const readCurated = (row: CuratedRow & { documentIds: unknown }): CuratedRow => ({
+const curatedColumns = `c.id, k.id AS kbId, c.question, c.answer, c.document_ids AS documentIds, c.created_by AS createdBy, c.approved, c.created_at AS createdAt, c.updated_at AS updatedAt`;
+const readCurated = (row: CuratedRow & { documentIds: unknown; approved: unknown }): CuratedRow => ({
   ...row,
+  approved: row.approved === (1 as unknown),
   documentIds: JSON.parse(row.documentIds as unknown as string),
 });
 
@@ -112,14 +115,15 @@ export function createCuratedRepository(connection: Connection) {
     },
     write: (row: CuratedRow) =>
       connection.run(
-        `INSERT INTO curated (id, kb, question, answer, document_ids, created_by, created_at, updated_at) VALUES (?, (SELECT num FROM kbs WHERE id = ?), ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET question = excluded.question, answer = excluded.answer, document_ids = excluded.document_ids, updated_at = excluded.updated_at`,
+        `INSERT INTO curated (id, kb, question, answer, document_ids, created_by, approved, created_at, updated_at) VALUES (?, (SELECT num FROM kbs WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET question = excluded.question, answer = excluded.answer, document_ids = excluded.document_ids, approved = excluded.approved, updated_at = excluded.updated_at`,
         row.id,
         row.kbId,
         row.question,
         row.answer,
         JSON.stringify(row.documentIds),
         row.createdBy,
+        row.approved ? 1 : 0,
         row.createdAt,
         row.updatedAt,
       ),

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { StarboxError } from "#base";
+import { type AccessRepository, createAccessRepository } from "./access.ts";
 import { type Blobs, createBlobs } from "./blobs.ts";
 import { type AnswerRepository, type ChatRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
@@ -51,6 +52,7 @@ export type Storage = {
   readonly chats: ChatRepository;
   readonly answers: AnswerRepository;
   readonly people: PeopleStore;
+  readonly access: AccessRepository;
   transaction<T>(work: () => T): T;
   /** For what can be made again after a power cut (a killed process loses nothing): no wait for the disk. */
   transactionRelaxed<T>(work: () => T): T;
@@ -114,6 +116,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     chats: createChatRepository(connection),
     answers: createAnswerRepository(connection),
     people: createPeopleStore(connection),
+    access: createAccessRepository(connection),
     transaction: (work) => connection.transaction(work),
     transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
     forgetDocuments: (documentIds) => forgetDocuments(connection, documentIds),

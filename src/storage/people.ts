@@ -1,5 +1,6 @@
 /** @file Repository of people, their sessions and keys. Sign-in's rules are `platform`'s. */
 import { StarboxError } from "#base";
+import type { Role } from "#contracts";
 import type { Connection, SqlValue } from "./connection.ts";
 
 /** The tables better-auth keeps; their rows go through `auth` below. */
@@ -37,7 +38,7 @@ export type PersonRow = {
   readonly id: string;
   readonly name: string;
   readonly email: string;
-  readonly role: "administrator" | "member";
+  readonly role: Role;
   readonly createdAt: string;
 };
 export type KeyRow = {
@@ -184,7 +185,7 @@ function persons(connection: Connection) {
       return connection.transaction(() => {
         const found = readPerson(id);
         if (found === undefined) return false;
-        if (patch.role === "member" && found.role === "administrator" && countAdministrators() === 1) return false;
+        if (patch.role !== undefined && patch.role !== "administrator" && found.role === "administrator" && countAdministrators() === 1) return false;
         connection.run(
           "UPDATE people SET name = ?, role = ?, updatedAt = ? WHERE id = ?",
           patch.name ?? found.name,

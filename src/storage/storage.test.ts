@@ -177,9 +177,9 @@ test("rows come back as they went in", () => {
   expect(storage.documents.find("doc_1")).toMatchObject({ tags: ["t"], state: "words", error: { code: "internal" }, titleByPerson: false });
   expect(storage.versions.findByNum(version)).toMatchObject({ scanned: [2], chunks: 1 });
   expect(storage.chunks.find(chunk)).toMatchObject({ context: ["题"], label: "第一条", embedded: false });
-  expect(storage.kbs.counts(kb)).toMatchObject({ documents: 1, chunks: 1, sizeBytes: 3, pending: 0, failed: 0 });
-  expect(storage.documents.list(kb, { limit: 9, folder: "甲", search: "乙" })).toHaveLength(1);
-  expect(storage.documents.list(kb, { limit: 9, folder: "乙" })).toHaveLength(0);
+  expect(storage.kbs.counts(kb, null)).toMatchObject({ documents: 1, chunks: 1, sizeBytes: 3, pending: 0, failed: 0 });
+  expect(storage.documents.list(kb, null, { limit: 9, folder: "甲", search: "乙" })).toHaveLength(1);
+  expect(storage.documents.list(kb, null, { limit: 9, folder: "乙" })).toHaveLength(0);
   storage.vectors.write("e", new Uint8Array(16), new Float32Array([1, 2]));
   expect(storage.vectors.find("e", new Uint8Array(16))).toEqual(new Float32Array([1, 2]));
   storage.texts.write(
@@ -229,7 +229,17 @@ test("chats, turns, gaps, curated answers, answers", () => {
   expect(storage.gaps.list("kb_1")).toMatchObject([{ kbId: "kb_1", variants: ["q"] }]);
   expect(storage.gaps.resolve("g1", at)).toBe(true);
   expect(storage.gaps.list("kb_1")).toEqual([]);
-  storage.curated.write({ id: "c1", kbId: "kb_1", question: "q", answer: "a", documentIds: ["d"], createdBy: "p", createdAt: at, updatedAt: at });
+  storage.curated.write({
+    id: "c1",
+    kbId: "kb_1",
+    question: "q",
+    answer: "a",
+    documentIds: ["d"],
+    createdBy: "p",
+    approved: true,
+    createdAt: at,
+    updatedAt: at,
+  });
   expect(storage.curated.find("c1")).toMatchObject({ documentIds: ["d"] });
   expect(storage.curated.remove("c1")).toBe(true);
 });

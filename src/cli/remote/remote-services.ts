@@ -81,6 +81,7 @@ function knowledge(client: Client, openFile: (filePath: string) => Promise<Blob>
     listCurated: (_actor, kbId) => api.listCurated(kbId),
     writeCurated: (_actor, kbId, curated) => api.writeCurated(kbId, curated),
     removeCurated: (_actor, id) => api.removeCurated(id),
+    approveCurated: (_actor, id) => api.approveCurated(id),
     listGaps: (_actor, kbId) => api.listGaps(kbId),
     resolveGap: (_actor, id) => api.resolveGap(id),
     addSamples: () => api.addSamples(),

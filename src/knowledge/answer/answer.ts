@@ -1,6 +1,6 @@
 /** @file A question to a cited answer: find, weigh, refuse or pick the words, check, cite. The one path for chat, API, command line and benchmarks. */
 import { StarboxError } from "#base";
-import type { Answer, Answerer, AnswerPart, AnswerRequest, Citation, RetrieveHit, Retriever, Usage } from "#contracts";
+import type { Answer, Answerer, AnswerPart, AnswerRequest, Citation, RetrieveHit, Retriever, Usage, Viewer } from "#contracts";
 import { chooseSpan, withVote } from "./choose.ts";
 import { type ComposedSentence, citationOf, composeSentences, composeShort, refusalText, styleOf } from "./compose.ts";
 import { type CuratedSource, findCurated } from "./curated.ts";
@@ -13,8 +13,8 @@ import { type ScoredSpan, scoreSpans } from "./span-model.ts";
 
 export type AnswererDeps = {
   readonly retriever: Retriever;
-  /** Fixed answers of a base, newest first. */
-  readonly readCurated?: (kbId: string) => readonly CuratedSource[];
+  /** Fixed answers of a base that the viewer may have, newest first. */
+  readonly readCurated?: (kbId: string, viewer: Viewer) => readonly CuratedSource[];
   /** The page of a place in a version's text: a passage may run over several. Without it a citation names its passage's first page. */
   readonly pageAt?: (versionId: string, offset: number) => number | null;
   readonly now?: () => number;
@@ -49,7 +49,7 @@ async function* run(deps: AnswererDeps, now: () => number, request: AnswerReques
       zh: { message: "最后一条消息应当是问题，但内容为空。", hint: "请至少发送一条有文字的用户消息。" },
     });
   }
-  const curated = request.kbIds.flatMap((kbId) => deps.readCurated?.(kbId) ?? []);
+  const curated = request.kbIds.flatMap((kbId) => deps.readCurated?.(kbId, request.viewer) ?? []);
   const fixed = findCurated(question, curated);
   if (fixed !== null) {
     const draft: Draft = { started, question, query, hits: [], retrieveMs: 0 };

@@ -13,6 +13,10 @@ export type NewFile = {
   readonly parent?: number;
   /** Somebody looks on: before batches. */
   readonly urgent?: boolean;
+  /** Throws when this path may not be written (any more). */
+  readonly check?: (path: string) => void;
+  /** Who adds it: a person's id, or a role. */
+  readonly by?: string;
 };
 
 export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promise<AddedFile> {
@@ -23,6 +27,7 @@ export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promi
     return storage.transaction(() => {
       // The base may have gone while the bytes were coming in.
       if (storage.kbs.findByNum(kb.num) === undefined) throw new StarboxError("kb_not_found", `The knowledge base "${kb.name}" was removed.`);
+      file.check?.(path);
       const known = storage.documents.findByPath(kb.num, path);
       if (known !== undefined && isSame(deps, known, blob.sha256)) {
         updateTags(deps, known, file.tags);
@@ -67,6 +72,7 @@ function insertDocument({ storage, now }: IngestDeps, kb: KbRow, path: string, f
     tags: file.tags ?? [],
     parent: file.parent ?? null,
     state: "waiting",
+    addedBy: file.by ?? null,
     createdAt: at,
   });
   return storage.documents.findByNum(num) as DocumentRow;

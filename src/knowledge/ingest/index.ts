@@ -17,6 +17,7 @@ export type { FileReader, IngestDeps, ReadFile } from "./deps.ts";
 export { workKey } from "./editions.ts";
 export { createFileReader } from "./file-reader.ts";
 export { passageHash } from "./passage.ts";
+export { cleanPath } from "./paths.ts";
 
 export type Ingest = {
   /** Registers the jobs and takes up what a stopped box left. Call before `jobs.start()`. */
@@ -104,7 +105,7 @@ export function createIngest(deps: IngestDeps): Ingest {
       jobs.hurry("reembed");
     },
     etaSeconds(kb) {
-      const { chunks, embedded, sizeBytes } = storage.kbs.counts(kb.num);
+      const { chunks, embedded, sizeBytes } = storage.kbs.counts(kb.num, null);
       const bytes = storage.kbs.pendingBytes(kb.num);
       const willEmbed = kb.embedder !== null || deps.embedders.defaultId() !== null;
       const read = Math.max(1, sizeBytes - bytes);

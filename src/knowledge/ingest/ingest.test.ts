@@ -85,7 +85,7 @@ async function settled(kinds: readonly string[] = ["ingest", "purge"]): Promise<
   }
   throw new Error(`still open: ${JSON.stringify(jobs.list().slice(0, 5))}`);
 }
-const documents = () => storage.documents.list(kb.num, { limit: 1000 });
+const documents = () => storage.documents.list(kb.num, null, { limit: 1000 });
 const find = (word: string): string[] =>
   storage.connection
     .all<{ path: string }>(
@@ -116,7 +116,7 @@ test("a file becomes searchable by words, then by meaning once an embedder is th
   ingest.embedderArrived();
   await settled(["embed"]);
   expect(documents()[0]?.state).toBe("ready");
-  const counts = storage.kbs.counts(kb.num);
+  const counts = storage.kbs.counts(kb.num, null);
   expect(counts.embedded).toBe(counts.chunks);
   expect(storage.kbs.find("kb_1")?.embedder).toBe("e");
   expect(embeddedTexts.some((text) => text.includes("劳动法") && text.includes("试用期"))).toBe(true);
@@ -223,7 +223,7 @@ test("a base removed while its files are being read leaves nothing", async () =>
   embedder = createEmbedder("e");
   for (let i = 0; i < 30; i++)
     await add(`f/${i}.md`, `# 文${i}\n\n${Array.from({ length: 200 }, (_, n) => `第${n + 1}条 昙花一现${i}。`).join("\n\n")}\n`);
-  for (let i = 0; i < 300 && storage.kbs.counts(kb.num).chunks === 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let i = 0; i < 300 && storage.kbs.counts(kb.num, null).chunks === 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
   await ingest.removeBase(kb);
   await settled(["ingest", "purge", "embed"]);
   for (const table of ["documents", "versions", "texts", "chunks", "chunk_terms", "chunk_vectors", "vectors"]) {
@@ -291,6 +291,6 @@ test("work left by a stopped box is taken up; another embedder serves only when 
   await settled(["reembed", "embed"]);
   expect(storage.kbs.find("kb_1")?.embedder).toBe("f");
   expect(storage.connection.all("SELECT DISTINCT embedder FROM vectors")).toEqual([{ embedder: "f" }]);
-  const counts = storage.kbs.counts(kb.num);
+  const counts = storage.kbs.counts(kb.num, null);
   expect(counts.embedded).toBe(counts.chunks);
 });

@@ -21,7 +21,7 @@ async function run(deps: IngestDeps, context: JobContext): Promise<void | { agai
   if (kb === undefined || kb.embedder === embedder) return;
   const model = await findEmbedder(deps, embedder, { mustExist: true });
   if (model === null) return { againInMs: 5000 };
-  const total = storage.kbs.counts(kb.num).chunks;
+  const total = storage.kbs.counts(kb.num, null).chunks;
   let done = 0;
   // Passages embedded before an interruption are found again by their hash: this pass is cheap the second time.
   for (let after = 0; ; ) {

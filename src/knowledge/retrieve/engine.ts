@@ -1,5 +1,5 @@
 /** @file One question against the index, in the thread that owns the connection: candidates by words and by meaning, exact scores, fusion. */
-import type { RetrieveHit, RetrieveRequest } from "#contracts";
+import type { RetrieveHit, RetrieveRequest, Viewer } from "#contracts";
 import { type DenseFound, DenseIndex } from "./dense-index.ts";
 import { type BaseSample, createLexicalScorer, type LexicalScorer, sampleBase } from "./lexical-score.ts";
 import { collapse, type Scored, scoreCandidates } from "./rank.ts";
@@ -23,6 +23,7 @@ export type RankDone = {
 };
 
 type Pending = {
+  readonly viewer: Viewer;
   readonly scope: readonly ScopeVersion[];
   readonly isAllowed: (chunkId: number) => boolean;
   readonly words: readonly QueryWord[];
@@ -64,7 +65,7 @@ export class RetrievalEngine {
       const words = weighWords(request.query, dictionary, this.#reader.countWords, total);
       const scorer = createLexicalScorer(request.query, words, this.#sample());
       const lexical = scope.length === 0 ? [] : this.#reader.findWords(boundWords(words, total), Math.max(limit, listLimit), isAllowed);
-      this.#pending.set(id, { scope, isAllowed, words, scorer, lexical });
+      this.#pending.set(id, { viewer: request.viewer, scope, isAllowed, words, scorer, lexical });
     });
     return { ms: performance.now() - started };
   }
@@ -93,7 +94,7 @@ export class RetrievalEngine {
         bonus: (chunkId) => this.#bonusOf(chunkId),
         superseded: new Set(pending.scope.filter((version) => version.superseded).map((version) => version.version)),
       });
-      const hits = this.#present(scored, limit);
+      const hits = this.#present(scored, limit, pending.viewer);
       return { hits, dense: dense.length > 0, ms: { dense: afterDense - started, fuse: performance.now() - afterDense } };
     });
   }
@@ -189,9 +190,16 @@ export class RetrievalEngine {
     return { mean: indexes[0]?.mean ?? null, groupOf: (chunkId) => closeness.map((of) => of(chunkId)).find((value) => value !== null) ?? null };
   }
 
-  #present(scored: readonly Scored[], limit: number): RetrieveHit[] {
+  #present(scored: readonly Scored[], limit: number, viewer: Viewer): RetrieveHit[] {
     const kept = collapse(scored, limit);
-    const rows = new Map<number, HitRow>(this.#reader.readHits(kept.map((item) => item.chunkId)).map((row) => [row.chunkId, row]));
+    const rows = new Map<number, HitRow>(
+      this.#reader
+        .readHits(
+          kept.map((item) => item.chunkId),
+          viewer,
+        )
+        .map((row) => [row.chunkId, row]),
+    );
     return kept.flatMap((item) => {
       const row = rows.get(item.chunkId);
       return row === undefined ? [] : [presentHit(row, item)];

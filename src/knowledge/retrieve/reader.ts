@@ -59,6 +59,7 @@ export type IndexReader = {
   /** Current versions whose work other works name, with how many do. */
   countCitations(): readonly { readonly version: number; readonly works: number }[];
   readCandidates(chunkIds: readonly number[]): readonly Candidate[];
-  readHits(chunkIds: readonly number[]): readonly HitRow[];
+  /** In no order; without those the viewer may not read (any more). */
+  readHits(chunkIds: readonly number[], viewer: Viewer): readonly HitRow[];
   close(): void;
 };

@@ -4,7 +4,8 @@ import path from "node:path";
 import { newId, StarboxError } from "#base";
 import type { Actor, KnowledgeBaseInfo, KnowledgeService } from "#contracts";
 import type { KbRow } from "#storage";
-import { createLookup, invalid, type KnowledgeDeps } from "./deps.ts";
+import { createCurated } from "./curated.ts";
+import { createLookup, invalid, type KnowledgeDeps, missing, requireLevel } from "./deps.ts";
 
 type Part = Pick<
   KnowledgeService,
@@ -18,6 +19,7 @@ type Part = Pick<
   | "listCurated"
   | "writeCurated"
   | "removeCurated"
+  | "approveCurated"
   | "listGaps"
   | "resolveGap"
   | "addSamples"
@@ -26,32 +28,56 @@ type Part = Pick<
 const samplesName = "示例法规";
 
 export function createBases(deps: KnowledgeDeps): Part {
-  const { storage, ingest } = deps;
+  const { storage, ingest, access } = deps;
   const lookup = createLookup(deps);
-  const present = (kb: KbRow): KnowledgeBaseInfo => ({
-    id: kb.id,
-    name: kb.name,
-    description: kb.description,
-    embedder: kb.embedder,
-    ...storage.kbs.counts(kb.num),
-    etaSeconds: ingest.etaSeconds(kb),
-    createdAt: kb.createdAt,
-    updatedAt: kb.updatedAt,
-  });
-  const create = (name: string, description: string): KbRow => {
+  const note = (actor: Actor, action: string, id: string): void => deps.audit.record({ actor, action, subject: { kind: "base", id }, outcome: "ok" });
+  const present = (actor: Actor, kb: KbRow): KnowledgeBaseInfo => {
+    const readable = access.readable(actor);
+    const counts = storage.kbs.counts(kb.num, readable);
+    // The estimate speaks of every file: only for those who may see every file.
+    const seesAll = readable === null || storage.kbs.counts(kb.num, null).documents === counts.documents;
+    return {
+      id: kb.id,
+      name: kb.name,
+      description: kb.description,
+      embedder: kb.embedder,
+      ...counts,
+      etaSeconds: seesAll ? ingest.etaSeconds(kb) : null,
+      level: access.base(actor, kb.id) ?? "read",
+      approval: storage.access.isApprovalOn(kb.num),
+      createdAt: kb.createdAt,
+      updatedAt: kb.updatedAt,
+    };
+  };
+  const create = (actor: Actor, name: string, description: string, readers: "everyone" | undefined): KbRow => {
     const clean = cleanName(name);
     if (storage.kbs.findByName(clean) !== undefined) throw nameTaken(clean);
     const at = lookup.at();
     const id = newId("kb", deps.now());
-    storage.kbs.insert({ id, name: clean, description, embedder: null, createdAt: at, updatedAt: at });
-    return storage.kbs.find(id) as KbRow;
+    return storage.transaction(() => {
+      const num = storage.kbs.insert({ id, name: clean, description, embedder: null, createdAt: at, updatedAt: at });
+      storage.access.writeList(num, "", [
+        ...(actor.personId === null ? [] : [{ subject: `person:${actor.personId}`, level: "manage" as const }]),
+        ...(readers === undefined ? [] : [{ subject: "everyone", level: "read" as const }]),
+      ]);
+      return storage.kbs.find(id) as KbRow;
+    });
   };
   return {
-    listBases: async () => storage.kbs.list().map(present),
-    readBase: async (_actor, idOrName) => present(lookup.base(idOrName)),
-    createBase: async (_actor, input) => present(create(input.name, input.description ?? "")),
-    async updateBase(_actor, kbId, patch) {
-      const kb = lookup.base(kbId);
+    listBases: async (actor) =>
+      storage.kbs
+        .list()
+        .filter((kb) => access.base(actor, kb.id) !== null)
+        .map((kb) => present(actor, kb)),
+    readBase: async (actor, idOrName) => present(actor, lookup.base(actor, idOrName, "read")),
+    async createBase(actor, input) {
+      mayCreate(actor);
+      const kb = create(actor, input.name, input.description ?? "", input.readers);
+      note(actor, "base.create", kb.id);
+      return present(actor, kb);
+    },
+    async updateBase(actor, kbId, patch) {
+      const kb = lookup.base(actor, kbId, "manage");
       const name = patch.name === undefined ? kb.name : cleanName(patch.name);
       if (name !== kb.name && storage.kbs.findByName(name) !== undefined) throw nameTaken(name);
       storage.kbs.update(kb.id, { name, ...(patch.description === undefined ? {} : { description: patch.description }), updatedAt: lookup.at() });
@@ -60,14 +86,17 @@ export function createBases(deps: KnowledgeDeps): Part {
         if (kb.embedder === null) storage.kbs.update(kb.id, { embedder: patch.embedder, updatedAt: lookup.at() });
         else ingest.changeEmbedder(kb, patch.embedder);
       }
-      return present(lookup.base(kb.id));
+      note(actor, "base.change", kb.id);
+      return present(actor, lookup.base(actor, kb.id, "read"));
     },
-    async removeBase(_actor, kbId) {
-      await ingest.removeBase(lookup.base(kbId));
+    async removeBase(actor, kbId) {
+      const kb = lookup.base(actor, kbId, "manage");
+      note(actor, "base.remove", kb.id);
+      await ingest.removeBase(kb);
     },
-    readDictionary: async (_actor, kbId) => storage.kbs.readDictionary(lookup.base(kbId).num),
-    async writeDictionary(_actor, kbId, dictionary) {
-      const kb = lookup.base(kbId);
+    readDictionary: async (actor, kbId) => storage.kbs.readDictionary(lookup.base(actor, kbId, "write").num),
+    async writeDictionary(actor, kbId, dictionary) {
+      const kb = lookup.base(actor, kbId, "write");
       const words = [...new Set(dictionary.words.map((word) => word.trim()).filter((word) => word !== ""))];
       const synonyms = dictionary.synonyms
         .map((group) => [...new Set(group.map((word) => word.trim()).filter((word) => word !== ""))])
@@ -80,37 +109,27 @@ export function createBases(deps: KnowledgeDeps): Part {
         if ([...before.words].sort().join("\n") !== [...words].sort().join("\n")) ingest.recut(kb);
       });
     },
-    listCurated: async (_actor, kbId) => storage.curated.list(lookup.base(kbId).id),
-    async writeCurated(actor, kbId, input) {
-      const kb = lookup.base(kbId);
-      const [question, answer] = [input.question.trim(), input.answer.trim()];
-      if (question === "" || answer === "") throw invalid("A curated answer needs a question and an answer.", "固定回答需要问题和答案。");
-      const known = input.id === undefined ? undefined : storage.curated.find(input.id);
-      if (input.id !== undefined && known?.kbId !== kb.id) throw missing("curated answer", "固定回答", input.id);
-      const at = lookup.at();
-      const id = known?.id ?? newId("cur", deps.now());
-      storage.curated.write({
-        id,
-        kbId: kb.id,
-        question,
-        answer,
-        documentIds: input.documentIds ?? known?.documentIds ?? [],
-        createdBy: known?.createdBy ?? creator(actor),
-        createdAt: known?.createdAt ?? at,
-        updatedAt: at,
-      });
-      return storage.curated.find(id) as NonNullable<ReturnType<typeof storage.curated.find>>;
+    ...createCurated(deps),
+    async listGaps(actor, kbId) {
+      const kb = lookup.base(actor, kbId, "write");
+      return storage.gaps.list(kb.id).map((gap) => ({
+        ...gap,
+        nearest: gap.nearest.filter((item) => access.document(actor, item.documentId) !== null),
+      }));
     },
-    async removeCurated(_actor, id) {
-      if (!storage.curated.remove(id)) throw missing("curated answer", "固定回答", id);
-    },
-    listGaps: async (_actor, kbId) => storage.gaps.list(lookup.base(kbId).id),
-    async resolveGap(_actor, gapId) {
+    async resolveGap(actor, gapId) {
+      const gap = storage.gaps.find(gapId);
+      const level = access.base(actor, gap?.kbId ?? "");
+      if (gap === undefined || level === null || level === "read") throw missing("open gap", "待补充的问题", gapId);
+      requireLevel(actor, level, "write");
       if (!storage.gaps.resolve(gapId, lookup.at())) throw missing("open gap", "待补充的问题", gapId);
     },
-    async addSamples() {
+    async addSamples(actor) {
+      mayCreate(actor);
       const kb =
-        storage.kbs.findByName(samplesName) ?? create(samplesName, "随星匣附带的法律法规，可直接提问。 Statutes that come with the box: ask away.");
+        storage.kbs.findByName(samplesName) ??
+        create(actor, samplesName, "随星匣附带的法律法规，可直接提问。 Statutes that come with the box: ask away.", "everyone");
+      requireLevel(actor, access.base(actor, kb.id) ?? "read", "write");
       const files = (await readdir(deps.samplesFolder, { recursive: true, withFileTypes: true })).filter(
         (entry) => entry.isFile() && !/^(readme|licen[cs]e)/i.test(entry.name),
       );
@@ -118,12 +137,20 @@ export function createBases(deps: KnowledgeDeps): Part {
         const filePath = path.join(entry.parentPath, entry.name);
         await ingest.addFile(kb, { path: path.relative(deps.samplesFolder, filePath), content: { filePath }, urgent: true });
       }
-      return present(lookup.base(kb.id));
+      return present(actor, lookup.base(actor, kb.id, "read"));
     },
   };
 }
 
-const creator = (actor: Actor): string => actor.personId ?? actor.role;
+/** A new base is made by those who may answer for it. */
+function mayCreate(actor: Actor): void {
+  const limited = actor.viewedBy !== undefined || (actor.key !== undefined && (!actor.key.write || actor.key.bases !== null));
+  if (!limited && ["operator", "administrator", "knowledge-owner"].includes(actor.role)) return;
+  throw new StarboxError("forbidden", "Only knowledge owners and administrators make knowledge bases.", {
+    hint: "Ask an administrator to make one for you, or to make you a knowledge owner.",
+    zh: { message: "只有知识负责人和管理员可以新建知识库。", hint: "请让管理员为你新建，或把你设为知识负责人。" },
+  });
+}
 
 function cleanName(raw: string): string {
   const name = raw.normalize("NFC").trim();
@@ -136,12 +163,5 @@ function nameTaken(name: string): StarboxError {
   return new StarboxError("kb_exists", `There is a knowledge base "${name}" already.`, {
     hint: "Choose another name, or add to that one.",
     zh: { message: `已有名为“${name}”的知识库。`, hint: "请换个名称，或直接向它添加文件。" },
-  });
-}
-
-function missing(what: string, zh: string, id: string): StarboxError {
-  return new StarboxError("not_found", `There is no ${what} ${id}.`, {
-    hint: "List them again: it may have been removed.",
-    zh: { message: `没有${zh} ${id}。`, hint: "请刷新列表，它可能已被删除。" },
   });
 }

@@ -17,22 +17,22 @@ export function createChunks(deps: KnowledgeDeps): Part {
   const cut = async (kb: KbRow, texts: readonly string[]): Promise<readonly string[]> =>
     await reader.cutWords(texts, storage.kbs.readDictionary(kb.num).words);
   return {
-    async listChunks(_actor, documentId) {
-      const row = lookup.document(documentId);
+    async listChunks(actor, documentId) {
+      const row = lookup.document(actor, documentId, "read");
       return row.currentVersion === null ? [] : storage.chunks.list(row.currentVersion).map(present);
     },
-    async updateChunk(_actor, chunkId, patch) {
-      const found = lookup.chunk(chunkId);
+    async updateChunk(actor, chunkId, patch) {
+      const found = lookup.chunk(actor, chunkId, "write");
       const text = checkText(patch.text);
       const [body = "", context = ""] = await cut(found.kb, [text, found.chunk.context.join("\n")]);
       storage.transaction(() => {
-        rewrite(deps, lookup.chunk(chunkId), { text, edited: true }, body, context);
+        rewrite(deps, lookup.chunk(actor, chunkId, "write"), { text, edited: true }, body, context);
         finish(deps, found);
       });
       return read(chunkId);
     },
-    async splitChunk(_actor, chunkId, at) {
-      const found = lookup.chunk(chunkId);
+    async splitChunk(actor, chunkId, at) {
+      const found = lookup.chunk(actor, chunkId, "write");
       const { chunk } = found;
       const [left, right] = [chunk.text.slice(0, at), chunk.text.slice(at)];
       if (!Number.isInteger(at) || left.trim() === "" || right.trim() === "" || /[\udc00-\udfff]/.test(chunk.text.charAt(at))) {
@@ -43,7 +43,7 @@ export function createChunks(deps: KnowledgeDeps): Part {
       }
       const [body = "", secondBody = "", context = ""] = await cut(found.kb, [left, right, chunk.context.join("\n")]);
       const second = storage.transaction(() => {
-        const now = lookup.chunk(chunkId);
+        const now = lookup.chunk(actor, chunkId, "write");
         // A chunk that was edited no longer follows the source letter by letter: both halves keep its whole place.
         const middle = chunk.edited ? chunk.end : chunk.start + at;
         storage.chunks.shiftOrdinals(chunk.version, chunk.ordinal, 1);
@@ -61,8 +61,8 @@ export function createChunks(deps: KnowledgeDeps): Part {
       });
       return [read(chunkId), read(second)];
     },
-    async mergeChunk(_actor, chunkId) {
-      const found = lookup.chunk(chunkId);
+    async mergeChunk(actor, chunkId) {
+      const found = lookup.chunk(actor, chunkId, "write");
       const { chunk } = found;
       const next = storage.chunks.list(chunk.version).find((other) => other.ordinal > chunk.ordinal);
       if (next === undefined)
@@ -72,8 +72,8 @@ export function createChunks(deps: KnowledgeDeps): Part {
       const text = checkText(source === undefined ? `${chunk.text}\n${next.text}` : source.slice(chunk.start, next.end));
       const [body = "", context = ""] = await cut(found.kb, [text, chunk.context.join("\n")]);
       storage.transaction(() => {
-        const now = lookup.chunk(chunkId);
-        lookup.chunk(next.id);
+        const now = lookup.chunk(actor, chunkId, "write");
+        lookup.chunk(actor, next.id, "write");
         rewrite(deps, now, { text, end: Math.max(chunk.end, next.end), edited: source === undefined }, body, context);
         storage.index.removeChunks([next.id]);
         storage.chunks.remove(next.id);

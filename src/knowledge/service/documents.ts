@@ -1,9 +1,9 @@
 /** @file Documents of a base as people see them: add, list, read, change, remove, text and original. */
 import { StarboxError } from "#base";
-import type { DocumentInfo, KnowledgeService } from "#contracts";
+import type { Actor, DocumentInfo, KnowledgeService } from "#contracts";
 import type { DocumentRow, VersionRow } from "#storage";
-import { workKey } from "../ingest/index.ts";
-import { createLookup, invalid, type KnowledgeDeps } from "./deps.ts";
+import { cleanPath, workKey } from "../ingest/index.ts";
+import { createLookup, invalid, type KnowledgeDeps, requireLevel } from "./deps.ts";
 
 type Part = Pick<
   KnowledgeService,
@@ -16,21 +16,38 @@ const maxLimit = 1000;
 export function createDocuments(deps: KnowledgeDeps): Part {
   const { storage, ingest } = deps;
   const lookup = createLookup(deps);
-  const present = (row: DocumentRow): DocumentInfo => presentDocument(deps, row, lookup.baseOf(row).id);
+  const present = (actor: Actor, row: DocumentRow): DocumentInfo => presentDocument(deps, actor, row, lookup.baseOf(row).id);
+  const note = (actor: Actor, action: string, id: string, kbId: string): void =>
+    deps.audit.record({ actor, action, subject: { kind: "document", id, kbId }, outcome: "ok" });
   return {
-    addFile: async (_actor, kbId, file) => await ingest.addFile(lookup.base(kbId), { ...file, urgent: !("filePath" in file.content) }),
-    async listDocuments(_actor, kbId, query = {}) {
-      const kb = lookup.base(kbId);
+    async addFile(actor, kbId, file) {
+      const kb = lookup.base(actor, kbId, "read");
+      // Asked again when the bytes are here: a large file takes its time.
+      const check = (path: string): void => {
+        const level = deps.access.path(actor, kb.id, path);
+        requireLevel(actor, level ?? "read", "write");
+      };
+      check(cleanPath(file.path));
+      const added = await ingest.addFile(kb, { ...file, urgent: !("filePath" in file.content), check, by: actor.personId ?? actor.role });
+      if (added.changed) note(actor, "document.add", added.documentId, kb.id);
+      return added;
+    },
+    async listDocuments(actor, kbId, query = {}) {
+      const kb = lookup.base(actor, kbId, "read");
       const limit = Math.min(maxLimit, Math.max(1, query.limit ?? defaultLimit));
       const { cursor, limit: _limit, ...filter } = query;
-      const rows = storage.documents.list(kb.num, { ...filter, limit: limit + 1, ...(cursor === undefined ? {} : { after: readCursor(cursor) }) });
-      const items = rows.slice(0, limit).map((row) => presentDocument(deps, row, kb.id));
+      const rows = storage.documents.list(kb.num, deps.access.readable(actor), {
+        ...filter,
+        limit: limit + 1,
+        ...(cursor === undefined ? {} : { after: readCursor(cursor) }),
+      });
+      const items = rows.slice(0, limit).map((row) => presentDocument(deps, actor, row, kb.id));
       const last = items.at(-1);
       return { items, nextCursor: rows.length > limit && last !== undefined ? Buffer.from(last.path).toString("base64url") : null };
     },
-    readDocument: async (_actor, documentId) => present(lookup.document(documentId)),
-    async updateDocument(_actor, documentId, patch) {
-      const row = lookup.document(documentId);
+    readDocument: async (actor, documentId) => present(actor, lookup.document(actor, documentId, "read")),
+    async updateDocument(actor, documentId, patch) {
+      const row = lookup.document(actor, documentId, "write");
       const title = patch.title?.trim();
       if (title === "" || (title?.length ?? 0) > 300) throw invalid("A title has 1 to 300 characters.", "标题需为 1 到 300 个字符。");
       if (patch.date !== undefined && patch.date !== null && !isDate(patch.date))
@@ -44,19 +61,22 @@ export function createDocuments(deps: KnowledgeDeps): Part {
           ...(patch.date === undefined ? {} : { date: patch.date, dateByPerson: patch.date !== null }),
           updatedAt: lookup.at(),
         });
-        ingest.relink(lookup.document(documentId), row.work);
+        ingest.relink(lookup.document(actor, documentId, "write"), row.work);
       });
-      return present(lookup.document(documentId));
+      return present(actor, lookup.document(actor, documentId, "write"));
     },
-    async removeDocument(_actor, documentId) {
-      await ingest.removeDocument(lookup.document(documentId));
+    async removeDocument(actor, documentId) {
+      const row = lookup.document(actor, documentId, "write");
+      note(actor, "document.remove", row.id, lookup.baseOf(row).id);
+      await ingest.removeDocument(row);
     },
-    async retryDocument(_actor, documentId) {
-      const row = lookup.document(documentId);
+    async retryDocument(actor, documentId) {
+      const row = lookup.document(actor, documentId, "write");
       ingest.retryDocument(lookup.baseOf(row), row);
     },
-    async readText(_actor, documentId, versionId) {
-      const version = findVersion(deps, lookup.document(documentId), versionId);
+    async readText(actor, documentId, versionId) {
+      const row = lookup.document(actor, documentId, "read");
+      const version = findVersion(deps, actor, row, versionId);
       const found = storage.texts.find(version.num);
       if (found === undefined) {
         throw new StarboxError("conflict", "This document has not been read yet.", {
@@ -64,11 +84,13 @@ export function createDocuments(deps: KnowledgeDeps): Part {
           zh: { message: "该文档尚未读取完成。", hint: "请等待其状态变为可检索。" },
         });
       }
+      note(actor, "document.read", row.id, lookup.baseOf(row).id);
       return { versionId: version.id, text: found.text, blocks: found.blocks, pages: version.pages };
     },
-    async openOriginal(_actor, documentId, versionId) {
-      const row = lookup.document(documentId);
-      const version = findVersion(deps, row, versionId);
+    async openOriginal(actor, documentId, versionId) {
+      const row = lookup.document(actor, documentId, "read");
+      const version = findVersion(deps, actor, row, versionId);
+      note(actor, "document.download", row.id, lookup.baseOf(row).id);
       return {
         filePath: storage.blobs.filePath(version.sha256),
         type: row.type,
@@ -79,17 +101,19 @@ export function createDocuments(deps: KnowledgeDeps): Part {
     async search(actor, kbId, query) {
       const { limit, ...rest } = query;
       if (query.query.trim() === "") throw invalid("The query is empty.", "查询不能为空。");
+      const kb = lookup.base(actor, kbId, "read");
+      deps.audit.record({ actor, action: "base.search", subject: { kind: "base", id: kb.id }, outcome: "ok" });
       return await deps.retriever.retrieve({
-        kbIds: [lookup.base(kbId).id],
+        kbIds: [kb.id],
         limit: Math.min(200, Math.max(1, limit ?? 10)),
-        viewer: { person: actor.personId, access: "everything" },
         ...rest,
+        viewer: deps.access.viewer(actor),
       });
     },
   };
 }
 
-function presentDocument({ storage }: KnowledgeDeps, row: DocumentRow, kbId: string): DocumentInfo {
+function presentDocument({ storage, access }: KnowledgeDeps, actor: Actor, row: DocumentRow, kbId: string): DocumentInfo {
   const num = row.currentVersion ?? row.newestVersion;
   const version = num === null ? undefined : storage.versions.findByNum(num);
   return {
@@ -107,7 +131,7 @@ function presentDocument({ storage }: KnowledgeDeps, row: DocumentRow, kbId: str
     sha256: version?.sha256 ?? "",
     version: version?.number ?? 0,
     date: row.date,
-    edition: presentEdition(storage, row),
+    edition: presentEdition(storage, row, (id) => access.document(actor, id) !== null),
     tags: row.tags,
     warnings: version?.warnings ?? [],
     error: row.error,
@@ -116,17 +140,19 @@ function presentDocument({ storage }: KnowledgeDeps, row: DocumentRow, kbId: str
   };
 }
 
-function presentEdition(storage: KnowledgeDeps["storage"], row: DocumentRow): DocumentInfo["edition"] {
+function presentEdition(storage: KnowledgeDeps["storage"], row: DocumentRow, isReadable: (id: string) => boolean): DocumentInfo["edition"] {
   if (row.work === null || row.edition === null) return null;
-  const others = storage.documents.editions(row.kb, row.work).filter((other) => other.num !== row.num && other.date !== null);
+  const others = storage.documents.editions(row.kb, row.work).filter((other) => other.num !== row.num && other.date !== null && isReadable(other.id));
   return { work: row.work, state: row.edition, others: others.map((other) => ({ documentId: other.id, path: other.path, date: other.date })) };
 }
 
-/** The one named, or the one that is searched, or the newest. */
-function findVersion({ storage }: KnowledgeDeps, row: DocumentRow, versionId: string | undefined): VersionRow {
+/** The one named, or the one that is searched, or the newest. Readers see no version that waits for approval. */
+function findVersion({ storage, access }: KnowledgeDeps, actor: Actor, row: DocumentRow, versionId: string | undefined): VersionRow {
   const num = row.currentVersion ?? row.newestVersion;
   const version = versionId === undefined ? (num === null ? undefined : storage.versions.findByNum(num)) : storage.versions.find(versionId);
-  if (version !== undefined && version.document === row.num) return version;
+  const waits = version !== undefined && storage.access.isApprovalOn(row.kb) && !storage.access.isApproved(version.num);
+  const isMine = !waits || access.document(actor, row.id) !== "read";
+  if (version !== undefined && version.document === row.num && isMine) return version;
   throw new StarboxError("not_found", "This version of the document is gone.", {
     hint: "Open the document without naming a version: that is its current text.",
     zh: { message: "该文档的这个版本已不存在。", hint: "请直接打开文档查看当前版本。" },

@@ -7,6 +7,7 @@ import { StarboxError, silentLogger } from "#base";
 import type { Actor, JobRunner, KnowledgeService } from "#contracts";
 import { createJobRunner } from "#jobs";
 import { createFileReader, createIngest, createKnowledgeService, createParsePool, type Ingest } from "#knowledge";
+import { createAccess } from "#platform";
 import { openStorage, type Storage } from "#storage";
 
 const actor: Actor = { personId: null, name: "operator", role: "operator" };
@@ -44,6 +45,8 @@ beforeEach(async () => {
     jobs,
     reader,
     samplesFolder,
+    access: createAccess(storage.access),
+    audit: { record: () => undefined },
     now: Date.now,
     retriever: { retrieve: async ({ query }) => ({ query, hits: [], ms: { embed: 0, lexical: 0, dense: 0, fuse: 0, total: 0 }, mode: "words" }) },
   });

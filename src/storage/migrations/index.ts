@@ -4,5 +4,6 @@ import { base } from "./001-base.ts";
 import { index } from "./005-index.ts";
 import { citations } from "./006-citations.ts";
 import { people } from "./010-people.ts";
+import { access } from "./020-access.ts";
 
-export const migrations: readonly Migration[] = [base, index, citations, people];
+export const migrations: readonly Migration[] = [base, index, citations, people, access];

@@ -78,7 +78,6 @@ export function baseRoutes(api: Api, parts: ServerParts): void {
       tag,
       summary: "Remove a knowledge base with everything in it",
       zh: "删除知识库及其全部内容",
-      access: "administrator",
       params: byId,
     },
     async ({ actor, params }) => {
@@ -219,6 +218,22 @@ function careRoutes(api: Api, parts: ServerParts): void {
     { method: "delete", path: "/curated/{id}", id: "removeCurated", tag, summary: "Remove a fixed answer", zh: "删除固定答案", params: bySubId },
     async ({ actor, params }) => {
       await knowledge.removeCurated(actor, params.id);
+    },
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/curated/{id}/approve",
+      id: "approveCurated",
+      tag,
+      summary: "Approve a fixed answer, so that it is given",
+      zh: "批准固定答案，批准后才会使用",
+      params: bySubId,
+    },
+    async ({ actor, params }) => {
+      await knowledge.approveCurated(actor, params.id);
     },
   );
   define(

@@ -15,13 +15,21 @@ export const base = z
     embedded: z.number().openapi({ description: "Chunks with vectors; equal to chunks when search by meaning is complete." }),
     etaSeconds: z.number().nullable(),
     sizeBytes: z.number(),
+    level: z
+      .enum(["read", "write", "manage"])
+      .openapi({ description: "What the asker may do with the whole base. Counts are over what the asker may read." }),
+    approval: z.boolean().openapi({ description: "New documents and fixed answers are seen by readers once approved." }),
     createdAt: z.string(),
     updatedAt: z.string(),
   })
   .openapi("KnowledgeBase");
 
 export const baseName = z.string().trim().min(1, "a name is needed").max(100);
-export const newBase = z.object({ name: baseName, description: z.string().max(2000).optional() });
+export const newBase = z.object({
+  name: baseName,
+  description: z.string().max(2000).optional(),
+  readers: z.literal("everyone").optional().openapi({ description: "Let everyone who signs in read it; otherwise it is shared later." }),
+});
 export const basePatch = z.object({
   name: baseName.optional(),
   description: z.string().max(2000).optional(),
@@ -89,7 +97,15 @@ export const dictionary = z
   .object({ words: list(z.string().min(1).max(100)), synonyms: list(list(z.string().min(1).max(100))) })
   .openapi("Dictionary");
 export const curated = z
-  .object({ id: z.string(), kbId: z.string(), question: z.string(), answer: z.string(), createdBy: z.string(), updatedAt: z.string() })
+  .object({
+    id: z.string(),
+    kbId: z.string(),
+    question: z.string(),
+    answer: z.string(),
+    createdBy: z.string(),
+    approved: z.boolean(),
+    updatedAt: z.string(),
+  })
   .openapi("CuratedAnswer");
 export const newCurated = z.object({
   id: z.string().optional(),
