@@ -12,6 +12,21 @@ std::vector<KernelInfo> &kernels();
 int32_t fail(int32_t status, const std::string &message);
 Pool &pool_of(sb_pool *pool);
 
+/** The right to run on a pool, while in scope. */
+struct Turn {
+  explicit Turn(Pool &pool) : pool_(pool), taken(!pool.taken.exchange(true)) {}
+  ~Turn() {
+    if (taken) pool_.taken.store(false);
+  }
+  Turn(const Turn &) = delete;
+
+ private:
+  Pool &pool_;
+
+ public:
+  const bool taken;
+};
+
 /** Stands for a pool while operands are only checked or measured: it has threads in name only. */
 class PaperPool final : public Pool {
  public:

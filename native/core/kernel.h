@@ -1,5 +1,6 @@
 /** @file What a kernel's author sees: tensors, the call, the pool, the registry. Internal to native/. */
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,8 @@ class Pool {
   virtual int threads() const = 0;
   /** Runs body(chunk, thread) for every chunk; returns when all are done. Not reentrant. Body must not throw. */
   virtual void parallel(int64_t chunks, const std::function<void(int64_t chunk, int thread)> &body) = 0;
+  /** Held by whoever runs on this pool: it does one thing at a time. */
+  std::atomic<bool> taken{false};
 };
 
 struct Call {

@@ -16,7 +16,9 @@ namespace {
 thread_local std::string last_error;
 
 int best_tier() {
-#if defined(__x86_64__)
+#if defined(SB_EMULATE)
+  return SB_ISA_AVX512_BF16;  // its intrinsics are emulated in this build
+#elif defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

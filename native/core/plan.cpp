@@ -1,4 +1,5 @@
 /** @file A plan: the nodes of a step, checked once, run by one call. */
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@ struct sb_plan {
   std::vector<double> params;
   std::vector<const sb_tensor *> operands;  // SB_MAX_OPERANDS * 2 a node, resolved once
   int32_t buffers = 0;
+  std::string error;  // kept with the plan: the caller may ask from another thread
 };
 
 namespace {
@@ -111,21 +113,29 @@ int64_t sb_plan_scratch(const sb_plan *plan, int32_t threads) {
   return most;
 }
 
+const char *sb_plan_error(const sb_plan *plan) { return plan->error.c_str(); }
+
 int32_t sb_plan_run(sb_plan *plan, sb_pool *pool, void *const *buffers, void *scratch, int64_t scratch_bytes, sb_control *control, double *seconds) {
   Pool &threads = pool_of(pool);
-  if (scratch_bytes < sb_plan_scratch(plan, threads.threads())) return fail(SB_BAD_ARGUMENT, "scratch is too small");
-  for (auto &tensor : plan->tensors) tensor.data = buffers[tensor.buffer] ? static_cast<char *>(buffers[tensor.buffer]) + tensor.offset : nullptr;
+  const auto failed = [&](int32_t status, const std::string &message) { return plan->error = message, status; };
+  const Turn turn(threads);
+  if (!turn.taken) return failed(SB_BUSY, "this pool is running another plan");
+  if (scratch_bytes < sb_plan_scratch(plan, threads.threads())) return failed(SB_BAD_ARGUMENT, "scratch is too small");
+  for (auto &tensor : plan->tensors) {
+    if (!buffers[tensor.buffer] && elements(tensor) > 0) return failed(SB_BAD_ARGUMENT, "buffer " + std::to_string(tensor.buffer) + " is missing");
+    tensor.data = buffers[tensor.buffer] ? static_cast<char *>(buffers[tensor.buffer]) + tensor.offset : nullptr;
+  }
   using clock = std::chrono::steady_clock;
   for (size_t i = 0; i < plan->nodes.size(); i++) {
     if (control) {
       control->node = static_cast<int32_t>(i);
-      if (control->cancel) return fail(SB_CANCELLED, "cancelled");
+      if (control->cancel) return failed(SB_CANCELLED, "cancelled");
     }
     const auto start = seconds ? clock::now() : clock::time_point();
     try {
       kernels()[static_cast<size_t>(plan->nodes[i].kernel)].run(call_of(*plan, i, threads, scratch));
     } catch (const std::exception &error) {
-      return fail(SB_INTERNAL, "node " + std::to_string(i) + " (" + sb_kernel_name(plan->nodes[i].kernel) + "): " + error.what());
+      return failed(SB_INTERNAL, "node " + std::to_string(i) + " (" + sb_kernel_name(plan->nodes[i].kernel) + "): " + error.what());
     }
     if (seconds) seconds[i] = std::chrono::duration<double>(clock::now() - start).count();
   }

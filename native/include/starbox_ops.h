@@ -30,7 +30,7 @@ typedef enum sb_isa {
 } sb_isa;
 
 typedef enum sb_status {
-  SB_OK = 0, SB_BAD_ARGUMENT = -1, SB_UNSUPPORTED = -2, SB_CANCELLED = -3, SB_NO_MEMORY = -4, SB_INTERNAL = -5
+  SB_OK = 0, SB_BAD_ARGUMENT = -1, SB_UNSUPPORTED = -2, SB_CANCELLED = -3, SB_NO_MEMORY = -4, SB_INTERNAL = -5, SB_BUSY = -6
 } sb_status;
 
 /* A tensor. While a plan is described, `data` is NULL and `buffer`/`offset` say where it will lie. */
@@ -93,7 +93,9 @@ SB_EXPORT sb_plan *sb_plan_create(const sb_tensor *tensors, int64_t n_tensors, c
                                   const double *params, int64_t n_params, int32_t n_buffers);
 SB_EXPORT void sb_plan_free(sb_plan *plan);
 SB_EXPORT int64_t sb_plan_scratch(const sb_plan *plan, int32_t threads); /* bytes: the largest of its nodes */
-/* Runs it. `seconds` may be NULL, else it receives one figure a node. Blocks; call it off the event loop. */
+SB_EXPORT const char *sb_plan_error(const sb_plan *plan); /* of its last run that failed; "" when none */
+/* Runs it. `seconds` may be NULL, else it receives one figure a node. Blocks; call it off the event loop. One run at a
+ * time on a pool: SB_BUSY while another is under way. */
 SB_EXPORT int32_t sb_plan_run(sb_plan *plan, sb_pool *pool, void *const *buffers, void *scratch, int64_t scratch_bytes,
                               sb_control *control, double *seconds);
 
