@@ -11,11 +11,12 @@ const allowed = {
   knowledge: ["base", "contracts", "formats", "storage"], // storage: types only, app hands the thing in
   assistants: ["base", "contracts", "storage"], // storage: types only
   platform: ["base", "contracts"],
+  operations: ["base", "contracts"], // backups, nights, bundles, the system's service; storage is handed in
   server: ["base", "contracts"],
   client: ["base", "contracts"],
   cli: ["base", "contracts", "client"],
   bench: ["base", "contracts", "client"],
-  app: ["base", "contracts", "formats", "storage", "jobs", "models", "knowledge", "assistants", "platform", "server", "client", "cli", "bench"],
+  app: ["base", "contracts", "formats", "storage", "jobs", "models", "knowledge", "assistants", "platform", "operations", "server", "client", "cli", "bench"],
 };
 
 const tests = "\\.test\\.tsx?$";

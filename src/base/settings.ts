@@ -122,6 +122,25 @@ export const settingsTable = {
     fallback: "",
     parse: text,
   },
+  backups: { key: "STARBOX_BACKUPS", doc: "Folder for backups, best on another disk; empty: `backups` in the data folder.", fallback: "", parse: text },
+  backupKeyFile: {
+    key: "STARBOX_BACKUP_KEY_FILE",
+    doc: "File whose first line is the passphrase of backups; empty: not encrypted.",
+    fallback: "",
+    parse: text,
+  },
+  diskWarnMb: {
+    key: "STARBOX_DISK_WARN_MB",
+    doc: "Free space on the data folder's disk below which the box warns.",
+    fallback: 4096,
+    parse: integer(0, 1 << 30),
+  },
+  diskRefuseMb: {
+    key: "STARBOX_DISK_REFUSE_MB",
+    doc: "Free space that uploads must leave: below it none is taken, so that the database never meets a full disk.",
+    fallback: 512,
+    parse: integer(0, 1 << 30),
+  },
   outbound: {
     key: "STARBOX_OUTBOUND",
     doc: "Places the box may reach besides model sources, comma-separated: host, host:port or URL. Empty: none.",

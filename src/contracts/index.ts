@@ -39,6 +39,17 @@ export type {
   Role,
   Team,
 } from "./platform.ts";
+export type {
+  BackedUpModel,
+  BackupInfo,
+  BackupSchedule,
+  BackupState,
+  DiskLevel,
+  OperationsService,
+  RehearsalReport,
+  StorageReport,
+  UpdateState,
+} from "./operations.ts";
 export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
 export type {
   AddedFile,

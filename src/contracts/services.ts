@@ -281,4 +281,5 @@ export type Services = {
   readonly chats: ChatService;
   readonly models: ModelsService;
   readonly system: SystemService;
+  readonly operations: OperationsService;
 };

@@ -10,7 +10,9 @@ export type { DocumentRepository, DocumentRow, TextRow, VersionRepository, Versi
 export { type IndexReader, openIndexReader } from "./index-read.ts";
 export type { JobRepository, JobRow, NewJob } from "./jobs.ts";
 export type { CuratedRepository, CuratedRow, Dictionary, GapRepository, GapRow, KbRepository, KbRow } from "./kbs.ts";
-export { type DataLock, type LockHolder, readLockHolder } from "./lock.ts";
-export { type Migration, migrate, readSchemaVersion } from "./migrate.ts";
+export { type KeptCopy, keepCopy, listKeptCopies, returnToCopy } from "./kept.ts";
+export { type DataLock, type LockHolder, lockDataFolder, readLockHolder } from "./lock.ts";
+export { hasPendingMigrations, type Migration, migrate, newestSchema, readSchemaVersion } from "./migrate.ts";
 export { openStorage, type SettingRepository, type Storage } from "./open.ts";
 export { createPeopleStore, type PeopleStore } from "./people.ts";
+export { type DatabaseFacts, describeDatabase, snapshotDatabase } from "./snapshot.ts";

@@ -1,4 +1,4 @@
-/** @file Brings a database to this version's schema: numbered migrations, each in one transaction. Never goes back. */
+/** @file Brings a database to this version's schema: all numbered migrations that are missing, in one transaction. Never goes back. */
 import { StarboxError } from "#base";
 import type { Connection } from "./connection.ts";
 import { migrations } from "./migrations/index.ts";
@@ -19,17 +19,30 @@ export function migrate(connection: Connection, all: readonly Migration[] = migr
       details: { found, newest },
     });
   }
-  connection.raw.exec("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT");
-  const applied = new Set(connection.all<{ number: number }>("SELECT number FROM migrations").map((row) => row.number));
-  for (const migration of [...all].sort((a, b) => a.number - b.number)) {
-    if (applied.has(migration.number)) continue;
-    connection.transaction(() => {
+  const missing = pendingMigrations(connection, all);
+  if (missing.length === 0) return;
+  // All or none: a database between two versions would be nobody's.
+  connection.transaction(() => {
+    connection.raw.exec("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT");
+    for (const migration of missing) {
       migration.up(connection);
       connection.run("INSERT INTO migrations (number, name, at) VALUES (?, ?, ?)", migration.number, migration.name, new Date().toISOString());
       connection.raw.exec(`PRAGMA user_version = ${Math.max(readSchemaVersion(connection), migration.number)}`);
-    });
-  }
+    }
+  });
 }
+
+function pendingMigrations(connection: Connection, all: readonly Migration[]): readonly Migration[] {
+  const known = connection.get("SELECT 1 FROM sqlite_master WHERE name = 'migrations'") !== undefined;
+  const applied = new Set(known ? connection.all<{ number: number }>("SELECT number FROM migrations").map((row) => row.number) : []);
+  return all.filter((migration) => !applied.has(migration.number)).sort((a, b) => a.number - b.number);
+}
+
+/** The database has a schema, and this version wants another one. */
+export const hasPendingMigrations = (connection: Connection): boolean =>
+  readSchemaVersion(connection) > 0 && pendingMigrations(connection, migrations).length > 0;
+
+export const newestSchema = (): number => Math.max(...migrations.map((migration) => migration.number));
 
 export function readSchemaVersion(connection: Connection): number {
   return connection.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;

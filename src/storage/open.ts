@@ -27,8 +27,9 @@ import {
   type GapRepository,
   type KbRepository,
 } from "./kbs.ts";
+import { keepCopy } from "./kept.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
-import { migrate } from "./migrate.ts";
+import { hasPendingMigrations, migrate } from "./migrate.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
 
 export type Storage = {
@@ -87,7 +88,10 @@ export function openStorage(dataDir: string, options: { readonly readOnly?: bool
   try {
     if (!readOnly) for (const folder of ["blobs", "tmp", "models", "logs"]) mkdirSync(path.join(dataDir, folder), { recursive: true, mode: 0o700 });
     connection = openConnection(path.join(dataDir, "box.db"), { readOnly });
-    if (!readOnly) migrate(connection);
+    if (!readOnly) {
+      if (hasPendingMigrations(connection)) keepCopy(connection, dataDir);
+      migrate(connection);
+    }
     return createStorage(dataDir, connection, lock);
   } catch (error) {
     connection?.close();
