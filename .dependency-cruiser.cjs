@@ -16,7 +16,22 @@ const allowed = {
   client: ["base", "contracts"],
   cli: ["base", "contracts", "client"],
   bench: ["base", "contracts", "client"],
-  app: ["base", "contracts", "formats", "storage", "jobs", "models", "knowledge", "assistants", "platform", "operations", "server", "client", "cli", "bench"],
+  app: [
+    "base",
+    "contracts",
+    "formats",
+    "storage",
+    "jobs",
+    "models",
+    "knowledge",
+    "assistants",
+    "platform",
+    "operations",
+    "server",
+    "client",
+    "cli",
+    "bench",
+  ],
 };
 
 const tests = "\\.test\\.tsx?$";

@@ -105,6 +105,30 @@ const job = {
   updatedAt: at,
 } as const;
 
+const backup = {
+  id: "b1",
+  at,
+  version: "1",
+  schema: 10,
+  files: 1,
+  sizeBytes: 1,
+  storedBytes: 1,
+  seconds: 1,
+  encrypted: false,
+  models: [],
+  withModels: false,
+} as const;
+const backupState = {
+  folder: "/b",
+  encrypted: false,
+  sameDisk: true,
+  schedule: { enabled: true, at: "02:30", keepDaily: 7, keepWeekly: 4, keepMonthly: 6, rehearse: true },
+  nextAt: null,
+  running: false,
+  last: null,
+  rehearsal: null,
+} as const;
+
 const missing = (code: "kb_not_found" | "document_not_found" | "not_found" | "model_not_found") =>
   new StarboxError(code, "not there", { hint: "look elsewhere", zh: { message: "没有" } });
 const gone = (id: unknown, code: Parameters<typeof missing>[0]): void => {
@@ -213,5 +237,15 @@ export const services = scriptedServices({
     cancelJob: async (id) => gone(id, "not_found"),
     retryJob: async (id) => gone(id, "not_found"),
     metrics: async () => "starbox_uptime_seconds 1\n",
+  },
+  operations: {
+    backup: async () => backup,
+    listBackups: async () => [backup],
+    removeBackup: async (id) => gone(id, "not_found"),
+    rehearse: async (id) => (gone(id, "not_found"), { backupId: "b1", at, ok: true, seconds: 1, checks: [] }),
+    readState: async () => backupState,
+    writeSchedule: async () => backupState,
+    storage: async () => ({ level: "ok", freeBytes: 1, totalBytes: 1, warnBelowBytes: 1, refuseBelowBytes: 1, parts: [] }),
+    updates: async () => ({ version: "1", commit: null, schema: 10, kept: [] }),
   },
 });

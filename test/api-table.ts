@@ -86,4 +86,12 @@ export const rows: readonly Row[] = [
   { route: "GET /api/jobs?limit=3", ok: 200 },
   { route: "POST /api/jobs/job_1/cancel", ok: 204, missing: "POST /api/jobs/nope/cancel" },
   { route: "POST /api/jobs/job_1/retry", ok: 204, missing: "POST /api/jobs/nope/retry" },
+  { route: "GET /api/backups", ok: 200, admin: true },
+  { route: "POST /api/backups", json: {}, bad: { withModels: "yes" }, ok: 201, admin: true },
+  { route: "GET /api/backups/state", ok: 200, admin: true },
+  { route: "PATCH /api/backups/state", json: { at: "03:00" }, bad: { at: "25:00" }, ok: 200, admin: true },
+  { route: "POST /api/backups/backup_1/rehearsal", ok: 200, admin: true, missing: "POST /api/backups/nope/rehearsal" },
+  { route: "DELETE /api/backups/backup_1", ok: 204, admin: true, missing: "DELETE /api/backups/nope" },
+  { route: "GET /api/system/storage", ok: 200, admin: true },
+  { route: "GET /api/system/updates", ok: 200, admin: true },
 ];

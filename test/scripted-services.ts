@@ -28,7 +28,7 @@ export function scriptedServices(script: Script): ScriptedServices {
         },
       },
     );
-  const rooms = Object.fromEntries((["knowledge", "answers", "chats", "models", "system"] as const).map((name) => [name, room(name)]));
+  const rooms = Object.fromEntries((["knowledge", "answers", "chats", "models", "system", "operations"] as const).map((name) => [name, room(name)]));
   return { ...(rooms as unknown as Services), calls };
 }
 

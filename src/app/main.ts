@@ -18,6 +18,7 @@ const parts: CliParts = {
     return { services: box.services, close: () => box.close() };
   },
   serve: async (settings, options) => await (await import("./serve.ts")).serve(settings, options),
+  workshop: async () => (await import("./workshop.ts")).workshop,
   benchNames,
   bench: runBench,
 };

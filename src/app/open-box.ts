@@ -14,10 +14,13 @@ import {
   questionLikeness,
 } from "#knowledge";
 import { createModels } from "#models";
+import { createDiskWatch } from "#operations";
 import { createAccess } from "#platform";
+
 import { checkDatabase, openStorage, type Storage } from "#storage";
 import { createAttention } from "./attention.ts";
 import { readMachine } from "./machine.ts";
+import { createNights } from "./nights.ts";
 import { prepareModels } from "./prepare-models.ts";
 import { createSystemService, readVersion } from "./system-service.ts";
 
@@ -65,6 +68,7 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
   });
   const attention = createAttention(now);
   const askedRetriever: Retriever = { retrieve: async (request) => await attention.during(async () => await retriever.retrieve(request)) };
+  const disk = createDiskWatch(settings.data, settings, logger);
   const ingest = createIngest({
     storage,
     jobs,
@@ -72,6 +76,7 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
     embedders,
     maxFileBytes: settings.maxFileMb * 2 ** 20,
     readers: Math.max(1, Math.min(4, machine.cores)),
+    requireRoom: () => disk.requireRoom(),
     isBusy: () => attention.isWanted(models.engines().some((engine) => engine.running + engine.waiting > 0)),
     now,
     logger,
@@ -94,6 +99,7 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
       embedderReady = ready;
     });
   });
+  const nights = createNights({ settings, storage, jobs, disk, logger });
   const answered = new Set<string>();
   const system = createSystemService({
     settings,
@@ -106,13 +112,14 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
   });
 
   return {
-    services: { knowledge, answers, chats, models, system },
+    services: { knowledge, answers, chats, models, system, operations: nights.operations },
     storage,
     logger,
     version: readVersion(),
     async start() {
       await ingest.resume();
       jobs.start();
+      if (options.serving) nights.start();
     },
     async chooseDefaults(signal) {
       await models.chooseDefaults(signal);
@@ -131,6 +138,7 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
       ),
     async close() {
       stopListening();
+      await nights.stop();
       await jobs.stop();
       await ingest.close();
       await retriever.close();

@@ -122,7 +122,12 @@ export const settingsTable = {
     fallback: "",
     parse: text,
   },
-  backups: { key: "STARBOX_BACKUPS", doc: "Folder for backups, best on another disk; empty: `backups` in the data folder.", fallback: "", parse: text },
+  backups: {
+    key: "STARBOX_BACKUPS",
+    doc: "Folder for backups, best on another disk; empty: `backups` in the data folder.",
+    fallback: "",
+    parse: text,
+  },
   backupKeyFile: {
     key: "STARBOX_BACKUP_KEY_FILE",
     doc: "File whose first line is the passphrase of backups; empty: not encrypted.",

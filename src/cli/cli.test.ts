@@ -27,6 +27,9 @@ const refusing: CliParts = {
     });
   },
   serve: async () => undefined,
+  workshop: async () => {
+    throw new StarboxError("backup_invalid", "There is no backup.");
+  },
   benchNames: ["idle"],
   async *bench() {
     yield { name: "idle", case: "memory", unit: "MB", starbox: { min: 1, median: 2, max: 3 }, machine: "m", commit: "c" };
@@ -73,7 +76,22 @@ describe("exit codes and languages", () => {
 
   test("0 for --version and for --help of every command, with examples", async () => {
     expect(await run("--version")).toMatchObject({ code: 0, out: "1.2.3\n" });
-    for (const command of ["", "start", "doctor", "models", "models pull", "kb", "kb add", "kb search", "ask", "chat", "generate", "bench"]) {
+    for (const command of [
+      "",
+      "start",
+      "doctor",
+      "models",
+      "models pull",
+      "kb",
+      "kb add",
+      "kb search",
+      "ask",
+      "chat",
+      "generate",
+      "backup",
+      "restore",
+      "bench",
+    ]) {
       const english = await run(...command.split(" ").filter(Boolean), "--help", "--lang", "en");
       const chinese = await run(...command.split(" ").filter(Boolean), "--help", "--lang", "zh");
       expect([english.code, chinese.code]).toEqual([0, 0]);

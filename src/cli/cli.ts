@@ -1,6 +1,6 @@
 /** @file What a command is given: the terminal, a way to the box, settings. The parts that only `app` can build come in here. */
 import { loadSettings, type Settings } from "#base";
-import type { Actor, BenchRow, Services } from "#contracts";
+import type { Actor, BackupInfo, BenchRow, Services } from "#contracts";
 import type { Terminal } from "./terminal.ts";
 
 /** The box in this process, without HTTP. */
@@ -17,12 +17,31 @@ export type BenchOptions = {
   readonly only?: string;
 };
 
+export type RestoreRequest = {
+  readonly folder: string;
+  readonly keyFile: string;
+  readonly dataDir: string;
+  readonly id: string | null;
+  readonly force: boolean;
+};
+export type RestoreOutcome = BackupInfo & {
+  readonly setAside: string | null;
+  readonly missingModels: readonly { readonly id: string; readonly source: string }[];
+};
+
+/** Work on a box from outside it: no data folder is opened, or it must not be in use. */
+export type Workshop = {
+  listBackups(folder: string, keyFile: string): Promise<readonly BackupInfo[]>;
+  restore(request: RestoreRequest): Promise<RestoreOutcome>;
+};
+
 export type CliParts = {
   readonly version: string;
   /** Opens the data folder as its owner; throws `data_locked` when somebody else is. */
   openBox(settings: Settings): Promise<OpenedBox>;
   /** Serves until the signal; resolves when everything is closed. */
   serve(settings: Settings, options: { readonly terminal: Terminal; readonly signal: AbortSignal }): Promise<void>;
+  workshop(): Promise<Workshop>;
   readonly benchNames: readonly string[];
   bench(name: string, options: BenchOptions): AsyncIterable<BenchRow>;
 };

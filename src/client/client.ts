@@ -2,6 +2,9 @@
 import type {
   Actor,
   AddedFile,
+  BackupInfo,
+  BackupSchedule,
+  BackupState,
   ChatInfo,
   ChatPart,
   ChatTurn,
@@ -16,11 +19,15 @@ import type {
   ModelInfo,
   Page,
   ReadyState,
+  RehearsalReport,
   RetrieveFilter,
   RetrieveResult,
   Role,
+  StorageReport,
   SystemInfo,
+  UpdateState,
 } from "#contracts";
+
 import { type ClientOptions, createHttp, type Http } from "./http.ts";
 
 /** Who is signed in; `setupRequired` until the first administrator exists. */
@@ -49,7 +56,15 @@ export type Client = ReturnType<typeof createClient>;
 
 export function createClient(options: ClientOptions) {
   const http = createHttp(options);
-  return { http, account: account(http), knowledge: knowledge(http), chats: chats(http), models: models(http), system: system(http) };
+  return {
+    http,
+    account: account(http),
+    knowledge: knowledge(http),
+    chats: chats(http),
+    models: models(http),
+    system: system(http),
+    operations: operations(http),
+  };
 }
 
 const at = (...parts: readonly (string | number)[]): string => `/api/${parts.map((part) => encodeURIComponent(part)).join("/")}`;
@@ -164,5 +179,18 @@ function system(http: Http) {
     listJobs: (query: { state?: string; limit?: number } = {}) => items(http.json<Items<JobInfo>>("GET", at("jobs"), { query })),
     cancelJob: (id: string) => http.json<void>("POST", at("jobs", id, "cancel"), { json: {} }),
     retryJob: (id: string) => http.json<void>("POST", at("jobs", id, "retry"), { json: {} }),
+  };
+}
+
+function operations(http: Http) {
+  return {
+    backup: (json: { withModels?: boolean } = {}) => http.json<BackupInfo>("POST", at("backups"), { json }),
+    listBackups: () => items(http.json<Items<BackupInfo>>("GET", at("backups"))),
+    removeBackup: (id: string) => http.json<void>("DELETE", at("backups", id)),
+    rehearse: (id: string) => http.json<RehearsalReport>("POST", at("backups", id, "rehearsal"), { json: {} }),
+    readState: () => http.json<BackupState>("GET", at("backups", "state")),
+    writeSchedule: (json: Partial<BackupSchedule>) => http.json<BackupState>("PATCH", at("backups", "state"), { json }),
+    storage: () => http.json<StorageReport>("GET", at("system", "storage")),
+    updates: () => http.json<UpdateState>("GET", at("system", "updates")),
   };
 }

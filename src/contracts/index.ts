@@ -23,6 +23,17 @@ export type {
   Usage,
 } from "./model.ts";
 export type {
+  BackedUpModel,
+  BackupInfo,
+  BackupSchedule,
+  BackupState,
+  DiskLevel,
+  OperationsService,
+  RehearsalReport,
+  StorageReport,
+  UpdateState,
+} from "./operations.ts";
+export type {
   Access,
   Actor,
   ApiKeyInfo,
@@ -39,17 +50,6 @@ export type {
   Role,
   Team,
 } from "./platform.ts";
-export type {
-  BackedUpModel,
-  BackupInfo,
-  BackupSchedule,
-  BackupState,
-  DiskLevel,
-  OperationsService,
-  RehearsalReport,
-  StorageReport,
-  UpdateState,
-} from "./operations.ts";
 export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
 export type {
   AddedFile,

@@ -67,6 +67,10 @@ export type JobRunner = {
   cancel(id: string): void;
   /** A failed or cancelled job goes back into the queue. */
   retry(id: string): void;
+  /** The running job with the most to do goes back into the queue at its next safe point. null: none runs. */
+  pauseLargest(): JobInfo | null;
+  /** While held no job begins. */
+  hold(held: boolean): void;
   counts(): { readonly running: number; readonly queued: number; readonly failed: number };
   /** Called after any job changed its state. Returns how to stop listening. */
   onChange(listener: (job: JobInfo) => void): () => void;

@@ -4,7 +4,9 @@ import type { Block } from "./document.ts";
 import type { JobInfo } from "./jobs.ts";
 import type { ChunkInfo, DocumentInfo, KnowledgeBaseInfo } from "./knowledge.ts";
 import type { ChatMessage, EmbeddingModel, LanguageModel, ModelInfo } from "./model.ts";
+import type { OperationsService } from "./operations.ts";
 import type { Actor } from "./platform.ts";
+
 import type { RetrieveFilter, RetrieveResult } from "./retrieval.ts";
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };

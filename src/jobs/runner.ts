@@ -18,6 +18,7 @@ type Options = { readonly store: JobRepository; readonly logger?: Logger; readon
 
 /** Why a job was interrupted. */
 const closing = new StarboxError("cancelled", "The box is closing; the work goes on when it starts again.");
+const paused = new StarboxError("cancelled", "Memory is short; the work goes on when there is enough.");
 const cancelled = new StarboxError("cancelled", "Cancelled.", { zh: { message: "已取消。" } });
 
 export function createJobRunner({ store, logger = silentLogger, now = Date.now }: Options): JobRunner {
@@ -29,6 +30,7 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
   const outcomes: (() => void)[] = [];
   const claimed: JobRow[] = [];
   let started = false;
+  let held = false;
   let timer: NodeJS.Timeout | undefined;
   let planned = false;
   const at = (): string => new Date(now()).toISOString();
@@ -86,7 +88,7 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
     }
     for (const job of taken) launch(job);
   };
-  const next = (): JobRow | undefined => (started ? store.claim(claimable(), owner, now(), at()) : undefined);
+  const next = (): JobRow | undefined => (started && !held ? store.claim(claimable(), owner, now(), at()) : undefined);
 
   const launch = (job: JobRow): void => {
     const handler = handlers.get(job.kind) as JobHandler;
@@ -128,7 +130,7 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
 
   const fail = (job: JobRow, signal: AbortSignal, error: unknown): void => {
     const record: ErrorRecord = toErrorRecord(error);
-    if (signal.aborted && signal.reason === closing) store.requeue(job.id, 0, null, at(), job.attempts - 1);
+    if (signal.aborted && (signal.reason === closing || signal.reason === paused)) store.requeue(job.id, 0, null, at(), job.attempts - 1);
     else if (signal.aborted || error === cancelled) store.finish(job.id, "cancelled", null, at());
     else if (isPassing(record.code, job.attempts)) store.requeue(job.id, now() + retryDelayMs(job.attempts), record, at());
     else store.finish(job.id, "failed", record, at());
@@ -187,6 +189,18 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
       store.requeue(id, 0, null, at(), 0);
       announce(id);
       schedule();
+    },
+    pauseLargest() {
+      const [largest] = [...running.values()]
+        .filter(({ abort, job }) => !abort.signal.aborted && job.kind !== "pull")
+        .sort((a, b) => b.job.size - a.job.size);
+      if (largest === undefined) return null;
+      largest.abort.abort(paused);
+      return presentJob(largest.job);
+    },
+    hold(value) {
+      held = value;
+      if (!held) schedule();
     },
     counts: () => store.counts(),
     onChange(listener) {

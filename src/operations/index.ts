@@ -1,5 +1,8 @@
 /** @file The door of `operations`: backups and restores, nights, bundles, the service, watches over disk and memory. */
 export { createBackup } from "./backup/backup.ts";
 export { readPassphrase } from "./backup/passphrase.ts";
-export { listBackups, type Restored, type RestoreDoor, rehearseRestore, restoreBackup } from "./backup/restore.ts";
+export { listBackups, type RestoreDoor, type Restored, rehearseRestore, restoreBackup } from "./backup/restore.ts";
+export { type ClockWatch, createClockWatch } from "./clock-watch.ts";
+export { createDiskWatch, type DiskWatch } from "./disk-watch.ts";
+export { createMemoryWatch, type MemoryWatch } from "./memory-watch.ts";
 export { createOperations, type Operations } from "./operations.ts";

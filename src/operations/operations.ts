@@ -126,7 +126,8 @@ export function createOperations(deps: OperationsDeps): Operations {
     async removeBackup(id) {
       await withFolderLock(folder, async () => {
         const vault = await openVault(folder, { passphrase: passphrase(), create: false });
-        if (!(await listSnapshotIds(vault)).includes(id)) throw new StarboxError("not_found", `There is no backup ${id}.`, { zh: { message: `没有备份 ${id}。` } });
+        if (!(await listSnapshotIds(vault)).includes(id))
+          throw new StarboxError("not_found", `There is no backup ${id}.`, { zh: { message: `没有备份 ${id}。` } });
         await removeSnapshot(vault, id);
         await rotate(vault, { keepDaily: 1 << 20, keepWeekly: 0, keepMonthly: 0 });
       });
@@ -152,7 +153,8 @@ export function createOperations(deps: OperationsDeps): Operations {
 
 function checkedSchedule(schedule: BackupSchedule): BackupSchedule {
   const numbers = [schedule.keepDaily, schedule.keepWeekly, schedule.keepMonthly];
-  if (/^([01]\d|2[0-3]):[0-5]\d$/.test(schedule.at) && numbers.every((count) => Number.isInteger(count) && count >= 0 && count <= 1000)) return schedule;
+  if (/^([01]\d|2[0-3]):[0-5]\d$/.test(schedule.at) && numbers.every((count) => Number.isInteger(count) && count >= 0 && count <= 1000))
+    return schedule;
   throw new StarboxError("invalid_input", `Expected a time HH:MM and numbers from 0 to 1000, got ${schedule.at} and ${numbers.join(", ")}.`, {
     zh: { message: `时间应为 HH:MM，保留份数应为 0 到 1000 的整数。` },
   });

@@ -66,4 +66,3 @@ export function returnToCopy(dataDir: string, now: Date = new Date()): { readonl
     lock.release();
   }
 }
-

@@ -1,6 +1,7 @@
 /** @file Every command, in the order of `starbox --help`. A new command: one file here, one line below. */
 import type { Command } from "commander";
 import { addAsk } from "./ask.ts";
+import { addBackup } from "./backup.ts";
 import { addBench } from "./bench.ts";
 import type { Builder } from "./builder.ts";
 import { addChat } from "./chat.ts";
@@ -8,6 +9,7 @@ import { addDoctor } from "./doctor.ts";
 import { addGenerate } from "./generate.ts";
 import { addKb } from "./kb.ts";
 import { addModels } from "./models.ts";
+import { addRestore } from "./restore.ts";
 import { addStart } from "./start.ts";
 
 export const commands: readonly ((program: Command, builder: Builder) => void)[] = [
@@ -18,5 +20,7 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addAsk,
   addChat,
   addGenerate,
+  addBackup,
+  addRestore,
   addBench,
 ];

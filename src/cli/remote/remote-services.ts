@@ -1,7 +1,17 @@
 /** @file A running box's services over HTTP, in the same shape as `app` builds them: a command does not know which it was given. */
 import { fromErrorRecord, StarboxError } from "#base";
 import type { Client } from "#client";
-import type { AnswerPart, AnswerService, ChatService, KnowledgeService, ModelInfo, ModelsService, Services, SystemService } from "#contracts";
+import type {
+  AnswerPart,
+  AnswerService,
+  ChatService,
+  KnowledgeService,
+  ModelInfo,
+  ModelsService,
+  OperationsService,
+  Services,
+  SystemService,
+} from "#contracts";
 import { readableError } from "./readable-error.ts";
 import { createRemoteEmbedder, createRemoteModel } from "./remote-models.ts";
 
@@ -16,6 +26,7 @@ export function createRemoteServices(client: Client, openFile: (filePath: string
     chats: chats(client),
     models: named(models(client)),
     system: named(system(client)),
+    operations: named(operations(client)),
   };
 }
 
@@ -181,6 +192,11 @@ function system(client: Client): SystemService {
     retryJob: (id) => api.retryJob(id),
     metrics: async () => await (await client.http.send("GET", "/metrics")).text(),
   };
+}
+
+function operations(client: Client): OperationsService {
+  const { operations: api } = client;
+  return { ...api, rehearse: (id) => api.rehearse(id ?? "newest") };
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

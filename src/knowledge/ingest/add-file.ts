@@ -22,6 +22,7 @@ export type NewFile = {
 export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promise<AddedFile> {
   const { storage } = deps;
   const path = cleanPath(file.path);
+  deps.requireRoom?.();
   const blob = await storage.blobs.write(file.content, { maxBytes: deps.maxFileBytes });
   try {
     return storage.transaction(() => {

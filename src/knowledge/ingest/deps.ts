@@ -40,6 +40,8 @@ export type IngestDeps = {
   readonly maxFileBytes: number;
   /** Files read at the same time. */
   readonly readers: number;
+  /** Throws disk_full before the disk is. */
+  readonly requireRoom?: () => void;
   /** True while somebody waits for an answer: vectors pause, reading slows down. */
   readonly isBusy?: () => boolean;
   readonly now: () => number;

@@ -25,7 +25,21 @@ export type BackupOptions = {
 };
 
 /** Made again, of no use elsewhere, or copied in their own way. */
-const left = new Set(["box.db", "box.db-wal", "box.db-shm", "lock.db", "lock.db-journal", "lock.json", "operator.token", "tmp", "logs", "backups", "bench", "kept", "writing.lock"]);
+const left = new Set([
+  "box.db",
+  "box.db-wal",
+  "box.db-shm",
+  "lock.db",
+  "lock.db-journal",
+  "lock.json",
+  "operator.token",
+  "tmp",
+  "logs",
+  "backups",
+  "bench",
+  "kept",
+  "writing.lock",
+]);
 const databasePieceBytes = 128 << 10;
 const pieceBytes = 4 << 20;
 const tries = 5;
@@ -34,7 +48,11 @@ type FileEntry = Snapshot["files"][number];
 
 export async function createBackup(options: BackupOptions): Promise<BackupInfo> {
   return await withFolderLock(options.folder, async () => {
-    const vault = await openVault(options.folder, { passphrase: options.passphrase, create: true, ...(options.now === undefined ? {} : { now: options.now }) });
+    const vault = await openVault(options.folder, {
+      passphrase: options.passphrase,
+      create: true,
+      ...(options.now === undefined ? {} : { now: options.now }),
+    });
     const work = path.join(options.dataDir, "tmp", newId("backup"));
     await fsp.mkdir(work, { recursive: true, mode: 0o700 });
     try {
@@ -57,12 +75,7 @@ export async function createBackup(options: BackupOptions): Promise<BackupInfo> 
 }
 
 /** null: a file that the copied rows name went away before it was read; the copy is of no use. */
-async function takeSnapshot(
-  options: BackupOptions,
-  vault: Vault,
-  copy: string,
-  known: ReadonlyMap<string, FileEntry>,
-): Promise<Snapshot | null> {
+async function takeSnapshot(options: BackupOptions, vault: Vault, copy: string, known: ReadonlyMap<string, FileEntry>): Promise<Snapshot | null> {
   const started = performance.now();
   const at = new Date((options.now ?? Date.now)()).toISOString();
   await fsp.rm(copy, { force: true });
@@ -102,7 +115,12 @@ async function takeSnapshot(
   };
 }
 
-async function storeFile(vault: Vault, name: string, source: string, bytesAtOnce: number): Promise<{ readonly entry: FileEntry; readonly written: number } | null> {
+async function storeFile(
+  vault: Vault,
+  name: string,
+  source: string,
+  bytesAtOnce: number,
+): Promise<{ readonly entry: FileEntry; readonly written: number } | null> {
   const handle = await fsp.open(source, "r").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return null;
     throw error;
@@ -163,7 +181,9 @@ async function readModels(dataDir: string): Promise<BackedUpModel[]> {
   for (const name of await fsp.readdir(folder).catch(() => [] as string[])) {
     if (!name.endsWith(".json")) continue;
     try {
-      const { id, sha256, sizeBytes, source, file } = JSON.parse(fs.readFileSync(path.join(folder, name), "utf8")) as Partial<BackedUpModel & { file: string }>;
+      const { id, sha256, sizeBytes, source, file } = JSON.parse(fs.readFileSync(path.join(folder, name), "utf8")) as Partial<
+        BackedUpModel & { file: string }
+      >;
       if (id === undefined || sha256 === undefined || file === undefined || !fs.existsSync(path.join(folder, file))) continue;
       models.push({ id, sha256, sizeBytes: sizeBytes ?? 0, source: source ?? "" });
     } catch {

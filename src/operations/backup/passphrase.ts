@@ -17,6 +17,9 @@ export function readPassphrase(file: string): string | null {
   if (text.length >= 12) return text;
   throw new StarboxError("invalid_input", `The passphrase in ${file} has ${text.length} characters; at least 12 are needed.`, {
     hint: "openssl rand -base64 24 > FILE makes a good one. Keep a copy elsewhere: without it no backup can be read.",
-    zh: { message: `${file} 中的口令只有 ${text.length} 个字符，至少需要 12 个。`, hint: "可用 openssl rand -base64 24 > 文件 生成。请另存一份：丢失口令将无法读取任何备份。" },
+    zh: {
+      message: `${file} 中的口令只有 ${text.length} 个字符，至少需要 12 个。`,
+      hint: "可用 openssl rand -base64 24 > 文件 生成。请另存一份：丢失口令将无法读取任何备份。",
+    },
   });
 }

@@ -84,7 +84,11 @@ async function takeOver(from: string, to: string): Promise<void> {
 
 /** Restores into `workFolder` beside the running box, checks everything, removes it again. Never throws for what it finds. */
 export async function rehearseRestore(
-  options: Pick<RestoreOptions, "folder" | "passphrase" | "id"> & { readonly database: Pick<RestoreDoor, "check" | "describe">; readonly workFolder: string; readonly now: () => number },
+  options: Pick<RestoreOptions, "folder" | "passphrase" | "id"> & {
+    readonly database: Pick<RestoreDoor, "check" | "describe">;
+    readonly workFolder: string;
+    readonly now: () => number;
+  },
 ): Promise<RehearsalReport> {
   const started = performance.now();
   const at = new Date(options.now()).toISOString();
@@ -100,7 +104,10 @@ export async function rehearseRestore(
     const { vault, snapshot } = await openSnapshot(options.folder, options.passphrase, options.id);
     id = snapshot.id;
     await writeFiles(vault, snapshot, options.workFolder);
-    return end(id, [{ name: "files", ok: true, found: `${snapshot.files.length} files, ${snapshot.sizeBytes} bytes, every piece as it was` }, ...(await checkRestored(options.database, snapshot, options.workFolder))]);
+    return end(id, [
+      { name: "files", ok: true, found: `${snapshot.files.length} files, ${snapshot.sizeBytes} bytes, every piece as it was` },
+      ...(await checkRestored(options.database, snapshot, options.workFolder)),
+    ]);
   } catch (error) {
     return end(id, [{ name: "files", ok: false, found: error instanceof Error ? error.message : String(error) }]);
   } finally {
@@ -108,10 +115,18 @@ export async function rehearseRestore(
   }
 }
 
-async function openSnapshot(folder: string, passphrase: string | null, id: string | null): Promise<{ readonly vault: Vault; readonly snapshot: Snapshot }> {
+async function openSnapshot(
+  folder: string,
+  passphrase: string | null,
+  id: string | null,
+): Promise<{ readonly vault: Vault; readonly snapshot: Snapshot }> {
   const vault = await openVault(folder, { passphrase, create: false });
   const wanted = id ?? (await listSnapshotIds(vault))[0];
-  if (wanted === undefined) throw new StarboxError("not_found", `${folder} holds no backup yet.`, { hint: "starbox backup", zh: { message: `${folder} 中还没有备份。`, hint: "starbox backup" } });
+  if (wanted === undefined)
+    throw new StarboxError("not_found", `${folder} holds no backup yet.`, {
+      hint: "starbox backup",
+      zh: { message: `${folder} 中还没有备份。`, hint: "starbox backup" },
+    });
   return { vault, snapshot: await readSnapshot(vault, wanted) };
 }
 
@@ -120,7 +135,8 @@ async function writeFiles(vault: Vault, snapshot: Snapshot, target: string): Pro
   for (const file of snapshot.files) {
     const place = path.join(target, file.path);
     // Names come out of an archive: none may lead out of the folder.
-    if (path.isAbsolute(file.path) || !place.startsWith(`${target}${path.sep}`)) throw damaged(snapshot.id, `the name ${file.path} leads out of the folder`);
+    if (path.isAbsolute(file.path) || !place.startsWith(`${target}${path.sep}`))
+      throw damaged(snapshot.id, `the name ${file.path} leads out of the folder`);
     await fsp.mkdir(path.dirname(place), { recursive: true, mode: 0o700 });
     const handle = await fsp.open(place, "w", file.mode);
     let size = 0;
@@ -138,7 +154,11 @@ async function writeFiles(vault: Vault, snapshot: Snapshot, target: string): Pro
   }
 }
 
-async function checkRestored(database: Pick<RestoreDoor, "check" | "describe">, snapshot: Snapshot, folder: string): Promise<RehearsalReport["checks"]> {
+async function checkRestored(
+  database: Pick<RestoreDoor, "check" | "describe">,
+  snapshot: Snapshot,
+  folder: string,
+): Promise<RehearsalReport["checks"]> {
   const file = path.join(folder, "box.db");
   const integrity = await database.check(folder);
   const { rows, blobs, schema } = database.describe(file);
@@ -148,8 +168,16 @@ async function checkRestored(database: Pick<RestoreDoor, "check" | "describe">, 
   return [
     { name: "database", ok: integrity === "ok", found: integrity },
     { name: "schema", ok: schema === snapshot.schema, found: String(schema) },
-    { name: "rows", ok: different.length === 0, found: different.length === 0 ? `${total} rows in ${Object.keys(rows).length} tables` : `different: ${different.join(", ")}` },
-    { name: "originals", ok: missing.length === 0, found: missing.length === 0 ? `${blobs.length} files` : `${missing.length} of ${blobs.length} missing` },
+    {
+      name: "rows",
+      ok: different.length === 0,
+      found: different.length === 0 ? `${total} rows in ${Object.keys(rows).length} tables` : `different: ${different.join(", ")}`,
+    },
+    {
+      name: "originals",
+      ok: missing.length === 0,
+      found: missing.length === 0 ? `${blobs.length} files` : `${missing.length} of ${blobs.length} missing`,
+    },
   ];
 }
 

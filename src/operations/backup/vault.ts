@@ -86,7 +86,12 @@ export async function openVault(
     try {
       return await decompress(contents === null ? bytes : decrypt(contents, name, bytes));
     } catch {
-      throw invalid(`${name} in ${folder} is damaged.`, `${folder} 中的 ${name} 已损坏。`, "Use another backup: starbox restore --list.", "请改用其他备份：starbox restore --list。");
+      throw invalid(
+        `${name} in ${folder} is damaged.`,
+        `${folder} 中的 ${name} 已损坏。`,
+        "Use another backup: starbox restore --list.",
+        "请改用其他备份：starbox restore --list。",
+      );
     }
   };
   return {
@@ -105,7 +110,8 @@ export async function openVault(
         throw invalid(`A piece of the backup is missing: ${id.slice(0, 12)}….`, `备份缺少一个数据块：${id.slice(0, 12)}……。`);
       });
       const bytes = await open(id, sealed);
-      if (nameOf(bytes) !== id) throw invalid(`The piece ${id.slice(0, 12)}… is not what its name says.`, `数据块 ${id.slice(0, 12)}…… 与其名称不符。`);
+      if (nameOf(bytes) !== id)
+        throw invalid(`The piece ${id.slice(0, 12)}… is not what its name says.`, `数据块 ${id.slice(0, 12)}…… 与其名称不符。`);
       return bytes;
     },
     seal,
@@ -164,11 +170,21 @@ async function createHeader(folder: string, options: { readonly passphrase: stri
 
 function unlock(folder: string, encryption: NonNullable<Header["encryption"]>, passphrase: string | null): Buffer {
   if (passphrase === null)
-    throw invalid(`The backups in ${folder} are encrypted.`, `${folder} 中的备份已加密。`, "Give the file with the passphrase: --key-file FILE.", "请给出口令文件：--key-file 文件。");
+    throw invalid(
+      `The backups in ${folder} are encrypted.`,
+      `${folder} 中的备份已加密。`,
+      "Give the file with the passphrase: --key-file FILE.",
+      "请给出口令文件：--key-file 文件。",
+    );
   try {
     return decrypt(wrapKey(passphrase, Buffer.from(encryption.salt, "base64"), encryption.cost), "key", Buffer.from(encryption.key, "base64"));
   } catch {
-    throw invalid(`The passphrase does not open ${folder}.`, `口令无法打开 ${folder}。`, "Check the file given with --key-file.", "请检查 --key-file 指定的文件。");
+    throw invalid(
+      `The passphrase does not open ${folder}.`,
+      `口令无法打开 ${folder}。`,
+      "Check the file given with --key-file.",
+      "请检查 --key-file 指定的文件。",
+    );
   }
 }
 

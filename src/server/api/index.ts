@@ -9,11 +9,12 @@ import { chunkRoutes } from "./chunks/route.ts";
 import { docsPage, docsStyle } from "./docs.ts";
 import { documentRoutes } from "./documents/route.ts";
 import { modelRoutes } from "./models/route.ts";
+import { operationRoutes } from "./operations/route.ts";
 import { systemRoutes } from "./system/route.ts";
 
 export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
   const api = new OpenAPIHono<ServerEnv>();
-  for (const routes of [accountRoutes, baseRoutes, documentRoutes, chunkRoutes, answerRoutes, chatRoutes, modelRoutes, systemRoutes])
+  for (const routes of [accountRoutes, baseRoutes, documentRoutes, chunkRoutes, answerRoutes, chatRoutes, modelRoutes, systemRoutes, operationRoutes])
     routes(api, parts);
   describeSecurity(api);
   let cached: ReturnType<typeof api.getOpenAPI31Document> | undefined;
