@@ -38,9 +38,11 @@ function pendingMigrations(connection: Connection, all: readonly Migration[]): r
   return all.filter((migration) => !applied.has(migration.number)).sort((a, b) => a.number - b.number);
 }
 
-/** The database has a schema, and this version wants another one. */
-export const hasPendingMigrations = (connection: Connection): boolean =>
-  readSchemaVersion(connection) > 0 && pendingMigrations(connection, migrations).length > 0;
+/** The database has a schema, and this version is about to change it. */
+export function hasPendingMigrations(connection: Connection): boolean {
+  const found = readSchemaVersion(connection);
+  return found > 0 && found <= newestSchema() && pendingMigrations(connection, migrations).length > 0;
+}
 
 export const newestSchema = (): number => Math.max(...migrations.map((migration) => migration.number));
 

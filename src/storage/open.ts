@@ -5,6 +5,7 @@ import { StarboxError } from "#base";
 import { type AccessRepository, createAccessRepository } from "./access.ts";
 import { type Blobs, createBlobs } from "./blobs.ts";
 import { type AnswerRepository, type ChatRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
+import { checkIntegrity } from "./check-integrity.ts";
 import type { ChunkIndex } from "./chunk-index.ts";
 import { type ChunkRepository, createChunkRepository, createVectorRepository, type VectorRepository } from "./chunks.ts";
 import { busyTimeoutMs, type Connection, nameSqliteError, openConnection } from "./connection.ts";
@@ -137,10 +138,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
       }
     },
     checkIntegrity() {
-      const rows = connection.all<{ integrity_check: string }>("PRAGMA integrity_check(20)").map((row) => row.integrity_check);
-      const broken = connection.all("PRAGMA foreign_key_check").length;
-      if (broken > 0) rows.push(`${broken} rows point at rows that are gone`);
-      return rows.length === 1 ? (rows[0] ?? "ok") : rows.filter((row) => row !== "ok").join("; ");
+      return checkIntegrity(connection);
     },
     close() {
       connection.close();

@@ -13,7 +13,7 @@ export function addRestore(program: Command, { add, t, run }: Builder): void {
     [
       "starbox restore /mnt/backup --data /srv/starbox",
       "starbox restore /mnt/backup --list",
-      "starbox restore --id 20260301023000-a1b2c3 --force",
+      "starbox restore --id 20260301023000123-a1b2c3 --force",
       "starbox restore /mnt/backup --key-file /root/backup.key",
     ],
   )

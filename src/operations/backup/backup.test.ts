@@ -100,7 +100,7 @@ test("a backup taken while rows and files are being added restores to one moment
   expect(existsSync(path.join(into, "operator.token"))).toBe(false);
   expect(existsSync(path.join(into, "models", "sha256-ab.gguf"))).toBe(false);
   const restored = openStorage(into);
-  const rows = restored.documents.list(restored.kbs.find("kb_1")?.num ?? 0, { limit: 1000 });
+  const rows = restored.connection.all<{ num: number; path: string }>("SELECT num, path FROM documents");
   expect(rows.length).toBeGreaterThanOrEqual(30);
   expect(rows.some((row) => row.path === "after")).toBe(false);
   for (const row of rows) {
@@ -110,7 +110,7 @@ test("a backup taken while rows and files are being added restores to one moment
   expect(restored.checkIntegrity()).toBe("ok");
   restored.close();
   const last = openStorage((await restore(path.join(folder, "machine3"))) && path.join(folder, "machine3"));
-  expect(last.documents.list(last.kbs.find("kb_1")?.num ?? 0, { limit: 1000 }).some((row) => row.path === "after")).toBe(true);
+  expect(last.connection.all<{ path: string }>("SELECT path FROM documents").some((row) => row.path === "after")).toBe(true);
   last.close();
 });
 

@@ -101,7 +101,7 @@ async function takeSnapshot(options: BackupOptions, vault: Vault, copy: string, 
   for (const name of await otherFiles(options)) await add(name, path.join(options.dataDir, name), pieceBytes);
   return {
     format: 1,
-    id: `${at.replace(/\D/g, "").slice(0, 14)}-${newId("b").slice(-6)}`,
+    id: `${at.replace(/\D/g, "").slice(0, 17)}-${newId("b").slice(-6)}`,
     at,
     version: options.version,
     schema,
