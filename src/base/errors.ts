@@ -27,6 +27,12 @@ export const errorCodes = [
   "cancelled",
   "busy",
   "upstream_failed",
+  // operators and devices
+  "tensor_invalid",
+  "device_unsupported",
+  "native_failed",
+  "disposed",
+  "memory_exceeded",
   // documents
   "unsupported_format",
   "document_corrupt",

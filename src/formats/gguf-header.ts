@@ -1,6 +1,7 @@
 /** @file Reads a GGUF file's header as hostile input: every count and length is bounded by what the file can hold. Reads no weights. Spec: ggml's gguf.md, version 2 and 3. */
 import fsp from "node:fs/promises";
 import { StarboxError } from "#base";
+import { GgufCursor } from "./gguf-cursor.ts";
 
 export type GgufHeader = {
   readonly version: number;
@@ -9,33 +10,8 @@ export type GgufHeader = {
   readonly metadata: ReadonlyMap<string, string | number | boolean | { readonly arrayLength: number }>;
 };
 
-const scalarBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
-const stringType = 8;
-const arrayType = 9;
-const headerCeiling = 256 << 20;
-/** ggml's tensor types: values a block, bytes a block. Types that are not here are only checked to begin inside the file. */
-const tensorBlocks: Readonly<Record<number, readonly [values: number, bytes: number]>> = {
-  0: [1, 4], // f32
-  1: [1, 2], // f16
-  2: [32, 18], // q4_0
-  3: [32, 20], // q4_1
-  6: [32, 22], // q5_0
-  7: [32, 24], // q5_1
-  8: [32, 34], // q8_0
-  10: [256, 84], // q2_k
-  11: [256, 110], // q3_k
-  12: [256, 144], // q4_k
-  13: [256, 176], // q5_k
-  14: [256, 210], // q6_k
-  24: [1, 1], // i8
-  25: [1, 2], // i16
-  26: [1, 4], // i32
-  27: [1, 8], // i64
-  28: [1, 8], // f64
-  30: [1, 2], // bf16
-};
-
-function invalid(filePath: string, what: string): StarboxError {
+export const headerCeiling = 256 << 20;
+export function invalidGguf(filePath: string, what: string): StarboxError {
   return new StarboxError("model_invalid", `${filePath}: expected a GGUF file, ${what}.`, {
     hint: "Take a .gguf file of a llama.cpp-compatible model, and copy it again if it was cut.",
     zh: { message: `${filePath} 不是有效的 GGUF 文件（${what}）。`, hint: "请使用 llama.cpp 兼容的 .gguf 文件；如拷贝不完整请重新拷贝。" },
@@ -47,10 +23,10 @@ export async function loadGgufHeader(filePath: string, calledInErrors = filePath
   const file = await fsp.open(filePath, "r");
   try {
     const { size } = await file.stat();
-    const cursor = new Cursor(file, Math.min(size, headerCeiling), (what) => invalid(calledInErrors, what));
-    if ((await cursor.bytes(4)).toString("latin1") !== "GGUF") throw invalid(calledInErrors, "got other magic bytes");
+    const cursor = new GgufCursor(file, Math.min(size, headerCeiling), (what) => invalidGguf(calledInErrors, what));
+    if ((await cursor.bytes(4)).toString("latin1") !== "GGUF") throw invalidGguf(calledInErrors, "got other magic bytes");
     const version = (await cursor.bytes(4)).readUInt32LE();
-    if (version !== 2 && version !== 3) throw invalid(calledInErrors, `got version ${version}, not 2 or 3`);
+    if (version !== 2 && version !== 3) throw invalidGguf(calledInErrors, `got version ${version}, not 2 or 3`);
     const tensorCount = await cursor.count();
     const pairs = await cursor.count();
     const metadata = new Map<string, string | number | boolean | { readonly arrayLength: number }>();
@@ -59,121 +35,14 @@ export async function loadGgufHeader(filePath: string, calledInErrors = filePath
       metadata.set(key, await cursor.value((await cursor.bytes(4)).readUInt32LE()));
     }
     // A tensor's entry takes at least 24 bytes and its data at least one.
-    if (tensorCount * 25 > size) throw invalid(calledInErrors, `it claims ${tensorCount} tensors in ${size} bytes`);
-    const end = await cursor.tensorsEnd(tensorCount);
+    if (tensorCount * 25 > size) throw invalidGguf(calledInErrors, `it claims ${tensorCount} tensors in ${size} bytes`);
+    const end = (await cursor.tensors(tensorCount)).reduce((last, { offset, sizeBytes }) => Math.max(last, offset + sizeBytes), 0);
     const alignment = metadata.get("general.alignment");
     const start =
       typeof alignment === "number" && alignment > 0 ? Math.ceil(cursor.position / alignment) * alignment : Math.ceil(cursor.position / 32) * 32;
-    if (tensorCount > 0 && start + end > size) throw invalid(calledInErrors, `its tensors need ${start + end} bytes and it has ${size}`);
+    if (tensorCount > 0 && start + end > size) throw invalidGguf(calledInErrors, `its tensors need ${start + end} bytes and it has ${size}`);
     return { version, tensorCount, metadata };
   } finally {
     await file.close();
-  }
-}
-
-class Cursor {
-  readonly #file: fsp.FileHandle;
-  readonly #end: number;
-  readonly #fail: (what: string) => StarboxError;
-  #at = 0;
-  #buffer = Buffer.alloc(0);
-  #bufferStart = 0;
-
-  constructor(file: fsp.FileHandle, end: number, fail: (what: string) => StarboxError) {
-    this.#file = file;
-    this.#end = end;
-    this.#fail = fail;
-  }
-
-  async bytes(length: number): Promise<Buffer> {
-    if (this.#at + length > this.#end) throw this.#fail("it ends in the middle of its header");
-    if (this.#at < this.#bufferStart || this.#at + length > this.#bufferStart + this.#buffer.byteLength) {
-      const wanted = Math.max(length, Math.min(1 << 20, this.#end - this.#at));
-      const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(wanted), 0, wanted, this.#at);
-      if (bytesRead < length) throw this.#fail("it ends in the middle of its header");
-      this.#buffer = buffer.subarray(0, bytesRead);
-      this.#bufferStart = this.#at;
-    }
-    const from = this.#at - this.#bufferStart;
-    this.#at += length;
-    return this.#buffer.subarray(from, from + length);
-  }
-
-  async count(): Promise<number> {
-    const value = (await this.bytes(8)).readBigUInt64LE();
-    if (value > BigInt(this.#end)) throw this.#fail(`it claims ${value} entries`);
-    return Number(value);
-  }
-
-  get position(): number {
-    return this.#at;
-  }
-
-  /** Reads the tensors' entries; where the last of them ends, counted from the start of the data. */
-  async tensorsEnd(tensors: number): Promise<number> {
-    let end = 0;
-    for (let i = 0; i < tensors; i++) {
-      await this.text();
-      const dimensions = (await this.bytes(4)).readUInt32LE();
-      if (dimensions > 8) throw this.#fail(`it claims a tensor of ${dimensions} dimensions`);
-      let values = 1;
-      for (let j = 0; j < dimensions; j++) values *= Number((await this.bytes(8)).readBigUInt64LE());
-      const [perBlock, bytes] = tensorBlocks[(await this.bytes(4)).readUInt32LE()] ?? [Number.POSITIVE_INFINITY, 1];
-      end = Math.max(end, Number((await this.bytes(8)).readBigUInt64LE()) + (values / perBlock) * bytes);
-    }
-    return end;
-  }
-
-  async text(): Promise<string> {
-    return (await this.bytes(await this.count())).toString("utf8");
-  }
-
-  async value(type: number): Promise<string | number | boolean | { readonly arrayLength: number }> {
-    if (type === stringType) return await this.text();
-    if (type === arrayType) return await this.skipArray();
-    const length = scalarBytes[type];
-    if (length === undefined) throw this.#fail(`it holds a value of unknown type ${type}`);
-    const bytes = await this.bytes(length);
-    switch (type) {
-      case 0:
-        return bytes.readUInt8();
-      case 1:
-        return bytes.readInt8();
-      case 2:
-        return bytes.readUInt16LE();
-      case 3:
-        return bytes.readInt16LE();
-      case 4:
-        return bytes.readUInt32LE();
-      case 5:
-        return bytes.readInt32LE();
-      case 6:
-        return bytes.readFloatLE();
-      case 7:
-        return bytes.readUInt8() !== 0;
-      case 10:
-        return Number(bytes.readBigUInt64LE());
-      case 11:
-        return Number(bytes.readBigInt64LE());
-      default:
-        return bytes.readDoubleLE();
-    }
-  }
-
-  async skipArray(): Promise<{ readonly arrayLength: number }> {
-    const type = (await this.bytes(4)).readUInt32LE();
-    const arrayLength = await this.count();
-    const length = scalarBytes[type];
-    if (length !== undefined) {
-      if (this.#at + length * arrayLength > this.#end) throw this.#fail("it ends in the middle of its header");
-      this.#at += length * arrayLength;
-    } else if (type === stringType) {
-      for (let i = 0; i < arrayLength; i++) {
-        const skipped = await this.count();
-        if (this.#at + skipped > this.#end) throw this.#fail("it ends in the middle of its header");
-        this.#at += skipped;
-      }
-    } else throw this.#fail(`it holds an array of type ${type}`);
-    return { arrayLength };
   }
 }

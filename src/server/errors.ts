@@ -52,6 +52,11 @@ export const errorStatus = {
   outbound_refused: 403,
   backup_invalid: 422,
   internal: 500,
+  tensor_invalid: 400,
+  device_unsupported: 400,
+  native_failed: 500,
+  disposed: 500,
+  memory_exceeded: 507,
 } as const satisfies Record<ErrorCode, number>;
 
 /** What the client may know. Foreign errors keep their message in the log only: it may hold paths or SQL. */

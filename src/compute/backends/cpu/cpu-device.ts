@@ -1,0 +1,175 @@
+/** @file Our own kernels on this machine's processor. Compiles a program into one native plan; a run is one native call. */
+import { StarboxError } from "#base";
+import { type DType, dtypes, specBytes, type TensorSpec } from "../../dtype.ts";
+import { fuseEpilogue } from "../../graph/passes/fuse-epilogue.ts";
+import { mergeCommon } from "../../graph/passes/merge-common.ts";
+import { removeDead } from "../../graph/passes/remove-dead.ts";
+import { printNode } from "../../graph/print.ts";
+import { type Node, type Program, runPasses } from "../../graph/program.ts";
+import { ops } from "../../ops/index.ts";
+import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } from "../backend.ts";
+import { CpuExecutable } from "./cpu-executable.ts";
+import { cpuKernels } from "./kernels.ts";
+import { CpuTensor, NativeMemory } from "./memory.ts";
+import { type Address, loadNative, memoryAt, type Native } from "./native.ts";
+import { packWeights } from "./pack-weights.ts";
+import { tensorsBytes } from "./plan-bytes.ts";
+
+export type CpuOptions = {
+  /** The compiled library: see `ensureNative`. */
+  readonly library: string;
+  readonly threads: number;
+  /** A lower instruction-set tier than the machine's best, for tests: "base", "avx2", … It holds for the whole process. */
+  readonly isa?: string;
+  /** Microseconds an idle thread spins before it sleeps. */
+  readonly spinUs?: number;
+  readonly pin?: boolean;
+};
+
+const formIds = { y: 0, dx: 1 } as const;
+const tierIds = [0, 1, 2, 3, 16, 17];
+
+export class CpuDevice implements Device {
+  readonly name = "cpu";
+  readonly kernels = cpuKernels;
+  readonly native: Native;
+  readonly pool: Address;
+  readonly threads: number;
+  readonly #packed = new WeakMap<CpuTensor, Map<string, NativeMemory>>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  constructor(options: CpuOptions) {
+    this.native = loadNative(options.library);
+    this.threads = options.threads;
+    this.#chooseTier(options.isa);
+    this.pool = this.native.poolCreate(options.threads, options.spinUs ?? 50, options.pin ? 1 : 0);
+    if (this.pool === 0) throw new StarboxError("native_failed", this.native.lastError());
+  }
+
+  get description(): string {
+    return `own kernels, ${this.isa}, ${this.threads} thread${this.threads === 1 ? "" : "s"}`;
+  }
+
+  get isa(): string {
+    return this.native.isaName(this.native.isaGet());
+  }
+
+  whyNot(program: Program, node: Node): string | null {
+    const kernel = cpuKernels[node.op];
+    if (typeof kernel !== "string") return kernel.unsupported;
+    if (ops[node.op].view) return null;
+    const id = this.native.kernelFind(kernel);
+    if (id < 0) return `this build has no kernel "${kernel}"`;
+    const specs = [...node.inputs, ...node.outputs].map((value) => (value === null ? null : program.values.get(value)!.spec));
+    using memory = new NativeMemory(this.native, "operands", specs.length * 64);
+    const bytes = tensorsBytes(specs.map((spec) => ({ spec: spec ?? { dtype: "f32", shape: [] }, buffer: 0, offset: 0 })));
+    new Uint8Array(memory.view()).set(bytes);
+    const addresses = BigUint64Array.from(specs, (spec, i) => (spec === null ? 0n : BigInt(memory.address + i * 64)));
+    const params = Float64Array.from([...Object.values(node.params), 0]);
+    return this.native.kernelCheck(id, addresses, node.inputs.length, node.outputs.length, params, params.length - 1);
+  }
+
+  tensor(name: string, spec: TensorSpec, data?: TensorData): DeviceTensor {
+    return new CpuTensor(this.native, name, spec, data);
+  }
+
+  compile(program: Program, options: CompileOptions = {}): Executable {
+    const passes =
+      options.optimize === false
+        ? [["remove dead", removeDead] as const]
+        : ([
+            ["remove dead", removeDead],
+            ["merge common", mergeCommon],
+            ["fuse epilogue", fuseEpilogue],
+          ] as const);
+    const lowered = runPasses(program, passes, options.watch);
+    const { program: final, packed } =
+      options.optimize === false
+        ? { program: lowered, packed: [] }
+        : packWeights(lowered, (form, type, n, k) => this.#packedBytes(form, type, n, k), options.int8 ?? false);
+    options.watch?.("pack weights", final);
+    for (const node of final.nodes) {
+      const why = this.whyNot(final, node);
+      if (why !== null) throw new StarboxError("device_unsupported", `${this.name}: ${printNode(final, node)}: ${why}.`);
+    }
+    const given = new Map<number, NativeMemory>();
+    for (const info of final.values.values()) {
+      if (info.kind !== "parameter" || info.spec.packed !== undefined) continue;
+      given.set(info.id, this.#parameter(info.name!, info.spec, options.parameters?.[info.name!]).memory);
+    }
+    for (const use of packed) {
+      given.set(use.id, this.#pack(this.#parameter(use.from.name!, use.from.spec, options.parameters?.[use.from.name!]), use.spec));
+    }
+    return new CpuExecutable(
+      this,
+      final,
+      given,
+      packed.reduce((sum, { spec }) => sum + specBytes(spec), 0),
+    );
+  }
+
+  /** One run at a time: the pool is one. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(work, work);
+    this.#turn = next.catch(() => {});
+    return next;
+  }
+
+  /** A limit of this machine measured now: operations or bytes a second. */
+  probe(what: "f32" | "bf16" | "int8" | "read" | "write" | "copy", seconds: number): number {
+    return this.native.probe(this.pool, ["f32", "bf16", "int8", "read", "write", "copy"].indexOf(what), seconds);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.native.poolFree(this.pool);
+  }
+
+  #chooseTier(wanted: string | undefined): void {
+    const id = wanted === undefined ? this.native.isaBest() : tierIds.find((tier) => this.native.isaName(tier) === wanted);
+    if (id === undefined || this.native.isaSet(id) !== 0) {
+      throw new StarboxError(
+        "device_unsupported",
+        `This machine has no instruction-set tier "${wanted}"; its best is ${this.native.isaName(this.native.isaBest())}.`,
+      );
+    }
+  }
+
+  #parameter(name: string, spec: TensorSpec, tensor: DeviceTensor | undefined): CpuTensor {
+    if (!(tensor instanceof CpuTensor))
+      throw new StarboxError("tensor_invalid", `The parameter "${name}" was not given, or lives on another device.`);
+    if (tensor.spec.dtype !== spec.dtype || tensor.spec.shape.join() !== spec.shape.join()) {
+      throw new StarboxError(
+        "tensor_invalid",
+        `The parameter "${name}": expected ${spec.dtype}[${spec.shape}], got ${tensor.spec.dtype}[${tensor.spec.shape}].`,
+      );
+    }
+    return tensor;
+  }
+
+  #packedBytes(form: "y" | "dx", type: DType, n: number, k: number): number {
+    return this.native.packedBytes(formIds[form], dtypes[type].id, n, k);
+  }
+
+  /** Made once a weight and form, kept as long as the weight. */
+  #pack(weight: CpuTensor, spec: TensorSpec): NativeMemory {
+    const forms = this.#packed.get(weight) ?? new Map<string, NativeMemory>();
+    this.#packed.set(weight, forms);
+    const { form, from, bytes } = spec.packed!;
+    const key = `${form} ${this.isa}`;
+    const known = forms.get(key);
+    if (known !== undefined) return known;
+    const memory = new NativeMemory(this.native, `${weight.name}#${form}`, bytes);
+    const [n = 0, k = 0] = spec.shape;
+    const status = this.native.pack(this.pool, formIds[form], dtypes[from].id, n, k, weight.memory.address, memory.address);
+    if (status !== 0) throw new StarboxError("native_failed", `Packing "${weight.name}" failed: ${this.native.lastError()}`);
+    weight.onDispose(() => memory[Symbol.dispose]());
+    forms.set(key, memory);
+    return memory;
+  }
+}
+
+/** Shared control memory of a run: cancel flag, node under way. */
+export const controlView = (address: Address): Int32Array => new Int32Array(memoryAt(address, 8));

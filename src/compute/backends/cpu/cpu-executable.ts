@@ -1,0 +1,158 @@
+/** @file One compiled program on the cpu: its plan, arena and scratch, and running it. */
+import { StarboxError } from "#base";
+import { specBytes } from "../../dtype.ts";
+import { checkProgram } from "../../graph/check.ts";
+import { printNode } from "../../graph/print.ts";
+import type { Node, Program } from "../../graph/program.ts";
+import { planMemory } from "../../memory/plan-memory.ts";
+import { ops } from "../../ops/index.ts";
+import { type Executable, type MemoryNeed, type RunOptions, type TensorData, typedView } from "../backend.ts";
+import { type CpuDevice, controlView } from "./cpu-device.ts";
+import { cpuKernels } from "./kernels.ts";
+import { NativeMemory, writeChecked } from "./memory.ts";
+import type { Address } from "./native.ts";
+import { nodesBytes, type PlanTensor, tensorsBytes } from "./plan-bytes.ts";
+
+const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+const cancelled = -3;
+
+export class CpuExecutable implements Executable {
+  readonly program: Program;
+  readonly memory: MemoryNeed;
+  readonly #device: CpuDevice;
+  readonly #plan: Address;
+  /** The nodes that run: views do not. */
+  readonly #nodes: readonly Node[];
+  readonly #owned: readonly [arena: NativeMemory, inputs: NativeMemory, scratch: NativeMemory, control: NativeMemory];
+  readonly #borrowed: readonly Disposable[];
+  readonly #buffers: BigUint64Array;
+  readonly #inputOffsets = new Map<string, number>();
+  readonly #outputs = new Map<string, { readonly buffer: NativeMemory; readonly offset: number; readonly id: number }>();
+  #running = 0;
+  #disposed = false;
+
+  constructor(device: CpuDevice, program: Program, given: ReadonlyMap<number, NativeMemory>, packedBytes: number) {
+    checkProgram(program);
+    this.#device = device;
+    this.program = program;
+    const { native } = device;
+    const { places, arenaBytes } = planMemory(program);
+    let inputBytes = 0;
+    const inputOffset = new Map<number, number>();
+    for (const { id, kind, name, spec } of program.values.values()) {
+      if (kind !== "input") continue;
+      inputOffset.set(id, inputBytes);
+      this.#inputOffsets.set(name!, inputBytes);
+      inputBytes += align(specBytes(spec));
+    }
+    // Buffers: the arena, the inputs, then every parameter.
+    const parameters = [...given];
+    const bufferOf = new Map(parameters.map(([id], i) => [id, i + 2]));
+    const index = new Map<number, number>();
+    const tensors: PlanTensor[] = [];
+    for (const [id, { spec }] of program.values) {
+      const place = places.get(id)!;
+      const [buffer, offset] =
+        place.at === "arena" ? [0, place.offset] : inputOffset.has(place.id) ? [1, inputOffset.get(place.id)!] : [bufferOf.get(place.id)!, 0];
+      index.set(id, tensors.length);
+      tensors.push({ spec, buffer, offset });
+    }
+    this.#nodes = program.nodes.filter((node) => !ops[node.op].view);
+    const nodes = nodesBytes(
+      this.#nodes.map((node) => ({
+        kernel: native.kernelFind(cpuKernels[node.op] as string),
+        inputs: node.inputs.map((id) => (id === null ? -1 : index.get(id)!)),
+        outputs: node.outputs.map((id) => index.get(id)!),
+        params: Object.values(node.params),
+      })),
+    );
+    this.#plan = native.planCreate(
+      tensorsBytes(tensors),
+      tensors.length,
+      nodes.bytes,
+      this.#nodes.length,
+      nodes.params,
+      nodes.params.length,
+      parameters.length + 2,
+    );
+    if (this.#plan === 0) throw new StarboxError("native_failed", native.lastError());
+    const scratchBytes = Number(native.planScratch(this.#plan, device.threads));
+    this.memory = { arenaBytes, scratchBytes, inputBytes, packedBytes };
+    this.#owned = [
+      new NativeMemory(native, "arena", arenaBytes),
+      new NativeMemory(native, "inputs", inputBytes),
+      new NativeMemory(native, "scratch", scratchBytes),
+      new NativeMemory(native, "control", 64),
+    ];
+    this.#borrowed = parameters.map(([, memory]) => memory.borrow());
+    const [arena, inputs] = this.#owned;
+    this.#buffers = BigUint64Array.from([arena, inputs, ...parameters.map(([, memory]) => memory)], (memory) => BigInt(memory.address));
+    const all = [arena, inputs, ...parameters.map(([, memory]) => memory)];
+    for (const [name, id] of program.outputs) {
+      const { buffer, offset } = tensors[index.get(id)!]!;
+      this.#outputs.set(name, { buffer: all[buffer]!, offset, id });
+    }
+  }
+
+  run(options: RunOptions = {}): Promise<Readonly<Record<string, TensorData>>> {
+    this.#alive();
+    this.#running++;
+    return this.#device.inTurn(() => this.#run(options)).finally(() => this.#running--);
+  }
+
+  async #run({ inputs = {}, signal, timing }: RunOptions): Promise<Readonly<Record<string, TensorData>>> {
+    this.#alive();
+    this.#writeInputs(inputs);
+    const { native, pool } = this.#device;
+    const [, , scratch, control] = this.#owned;
+    const flags = controlView(control.address);
+    flags[0] = signal?.aborted ? 1 : 0;
+    const cancel = (): void => {
+      flags[0] = 1;
+    };
+    signal?.addEventListener("abort", cancel, { once: true });
+    const seconds = timing === undefined ? null : new Float64Array(this.#nodes.length);
+    const status = await native.planRun(this.#plan, pool, this.#buffers, scratch.address, scratch.bytes, control.address, seconds);
+    signal?.removeEventListener("abort", cancel);
+    if (status === cancelled) throw new StarboxError("cancelled", "The run was cancelled.");
+    if (status !== 0) {
+      const node = this.#nodes[flags[1]!];
+      throw new StarboxError("native_failed", `${native.planError(this.#plan)}${node === undefined ? "" : ` at ${printNode(this.program, node)}`}.`);
+    }
+    if (timing !== undefined) this.#nodes.forEach((node, i) => timing(node, seconds![i]!));
+    return Object.fromEntries([...this.#outputs].map(([name, output]) => [name, this.#readOutput(output)]));
+  }
+
+  #writeInputs(inputs: Readonly<Record<string, TensorData>>): void {
+    const area = this.#owned[1].view();
+    for (const name of Object.keys(inputs)) {
+      if (!this.#inputOffsets.has(name))
+        throw new StarboxError("tensor_invalid", `There is no input "${name}"; there are ${[...this.#inputOffsets.keys()].join(", ")}.`);
+    }
+    for (const { kind, name, spec } of this.program.values.values()) {
+      if (kind !== "input") continue;
+      const data = inputs[name!];
+      if (data === undefined) throw new StarboxError("tensor_invalid", `The input "${name}" is missing.`);
+      writeChecked(name!, spec, data, area, this.#inputOffsets.get(name!)!);
+    }
+  }
+
+  #readOutput({ buffer, offset, id }: { readonly buffer: NativeMemory; readonly offset: number; readonly id: number }): TensorData {
+    const { spec } = this.program.values.get(id)!;
+    const bytes = specBytes(spec);
+    return typedView(spec.dtype, buffer.view(offset, Math.max(bytes, 1)).slice(0, bytes), 0, bytes);
+  }
+
+  #alive(): void {
+    if (this.#disposed) throw new StarboxError("disposed", "This executable was used after dispose().");
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    if (this.#running > 0) throw new StarboxError("disposed", "This executable is running: await it before dispose().");
+    this.#disposed = true;
+    this.#device.native.planFree(this.#plan);
+    for (const borrowed of this.#borrowed) borrowed[Symbol.dispose]();
+    for (const memory of this.#owned) memory[Symbol.dispose]();
+  }
+}

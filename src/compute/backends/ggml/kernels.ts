@@ -1,0 +1,48 @@
+/** @file What ggml does with each operator: a translation, or the reason there is none. */
+import type { OpName } from "../../ops/index.ts";
+import type { KernelTable } from "../backend.ts";
+import type { Translation } from "./scope.ts";
+import { productTranslations } from "./translate-products.ts";
+import { simpleTranslations } from "./translate-simple.ts";
+
+const halfTable = { unsupported: "ggml looks tanh gelu up in a half-precision table" };
+const noDerivative = { unsupported: "ggml has no such derivative" };
+const noRandom = { unsupported: "ggml has no random numbers" };
+const packedOnly = { unsupported: "ggml has no such operator" };
+
+export const ggmlTranslations: Readonly<Record<OpName, Translation | { readonly unsupported: string }>> = {
+  ...simpleTranslations,
+  ...productTranslations,
+  geluTanh: halfTable,
+  geglu: halfTable,
+  geluBackward: noDerivative,
+  geluTanhBackward: noDerivative,
+  gegluBackward: noDerivative,
+  attentionBackward: { unsupported: "ggml's backward of attention is not implemented" },
+  logProbabilities: packedOnly,
+  logProbabilitiesBackward: noDerivative,
+  linearCrossEntropy: { unsupported: "ggml's loss takes dense one-hot targets and whole logits" },
+  linearCrossEntropyDw: { unsupported: "ggml's loss takes dense one-hot targets and whole logits" },
+  loraDw: { unsupported: "ggml has no products summed by groups of rows" },
+  dropout: noRandom,
+  uniformNoise: noRandom,
+  clipScale: packedOnly,
+  maxColumns: { unsupported: "ggml has no maximum of rows" },
+  topK: { unsupported: "ggml's top-k promises no order of ties" },
+  l2Normalize: { unsupported: "ggml's l2 norm treats its epsilon as a floor, not as a term" },
+  l2NormalizeBackward: noDerivative,
+  meanPool: packedOnly,
+  meanPoolBackward: noDerivative,
+  attentionPaged: { unsupported: "ggml has no paged cache" },
+  cacheWrite: { unsupported: "ggml's row writes cannot skip rows" },
+  quantize: { unsupported: "ggml quantises on the host, not as a node" },
+  dequantize: {
+    kernel: "ggml_cast",
+    build: (s) => [s.g.cast(s.ctx, s.in(0), 0)],
+    refuses: (_inputs, _params, [y]) => (y!.dtype === "f32" ? null : "only to f32"),
+  },
+};
+
+export const ggmlKernels: KernelTable = Object.fromEntries(
+  Object.entries(ggmlTranslations).map(([op, entry]) => [op, "unsupported" in entry ? entry : entry.kernel]),
+) as KernelTable;

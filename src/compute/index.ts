@@ -1,0 +1,12 @@
+/** @file The door of `compute`: operators, graphs, devices. Knows no model, text or HTTP. */
+
+export type { CompileOptions, Device, DeviceTensor, Executable, MemoryNeed, RunOptions, TensorData } from "./backends/backend.ts";
+export { CpuDevice, type CpuOptions } from "./backends/cpu/cpu-device.ts";
+export { ensureNative, type NativeVariant } from "./backends/cpu/library.ts";
+export { type ActivationType, type DType, dtypes, elementCount, formatSpec, type PackedForm, specBytes, type TensorSpec } from "./dtype.ts";
+export { checkProgram } from "./graph/check.ts";
+export { Graph } from "./graph/graph.ts";
+export { printProgram } from "./graph/print.ts";
+export type { Node, Program } from "./graph/program.ts";
+export type { Cost, OpForm, Params, Sample, Value } from "./op.ts";
+export { type OpName, opNames, ops } from "./ops/index.ts";

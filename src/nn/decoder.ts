@@ -1,0 +1,110 @@
+/**
+ * @file Decoder-only transformers (llama, qwen2, qwen3, gemma3) as a graph over packed rows.
+ * T: all tokens of the batch · D: width · H, G: query and key/value heads · W: head width · F: feed-forward width
+ */
+import type { ActivationType, Graph, Value } from "#compute";
+import type { DecoderConfig } from "./config.ts";
+
+/** Weights by their GGUF names; null where a model has none of that name. */
+export type Weights = (name: string) => Value | null;
+
+export type Packed = {
+  readonly ids: Value; // i32 [T]
+  readonly positions: Value; // i32 [T]
+  readonly segments: Value; // i32 [n, 3]
+};
+
+/** Everything that happens between `x` and a weight goes through here: training puts adapters in its place. */
+export type Project = (x: Value, weight: string, options?: { readonly residual?: Value }) => Value;
+
+export type DecoderOptions = {
+  /** Element type of activations between operators. */
+  readonly activations?: ActivationType;
+  /** Sees values on the way, for comparison layer by layer. */
+  readonly tap?: (name: string, value: Value) => void;
+  readonly project?: Project;
+};
+
+/** y = x Wᵀ (+ bias, + residual), with the weight and bias of that name. */
+export function plainProjection(graph: Graph, weights: Weights, as: ActivationType): Project {
+  return (x, weight, { residual } = {}) =>
+    graph.apply("linear", [x, required(weights, weight), weights(weight.replace(/weight$/, "bias")), residual ?? null], {}, { as });
+}
+
+export function required(weights: Weights, name: string): Value {
+  const value = weights(name);
+  if (value === null) throw new Error(`no weight "${name}"`);
+  return value;
+}
+
+/** Hidden states after the last norm, [T, D]: what the head multiplies. */
+export function buildDecoder(graph: Graph, config: DecoderConfig, weights: Weights, packed: Packed, options: DecoderOptions = {}): Value {
+  const { activations: as = "f32", tap = () => {} } = options;
+  const project = options.project ?? plainProjection(graph, weights, as);
+  const norm = (x: Value, name: string): Value => graph.apply("rmsNorm", [x, required(weights, name)], { eps: config.normEpsilon }, { as });
+  let x = graph.apply("embedding", [required(weights, "token_embd.weight"), packed.ids], { scale: config.embeddingScale }, { as }); // [T, D]
+  tap("embedding", x);
+  for (let layer = 0; layer < config.layers; layer++) {
+    const at = (name: string): string => `blk.${layer}.${name}.weight`;
+    const attended = attention({ graph, config, weights, packed, as, project, norm, layer }, norm(x, at("attn_norm"))); // [T, H·W]
+    tap(`blk.${layer}.attention`, attended);
+    if (config.postNorms) {
+      x = graph.apply("add", [x, norm(project(attended, at("attn_output")), at("post_attention_norm"))]);
+    } else {
+      x = project(attended, at("attn_output"), { residual: x }); // [T, D]
+    }
+    const fed = norm(x, at("ffn_norm"));
+    const gated = graph.apply(config.activation, [project(fed, at("ffn_gate")), project(fed, at("ffn_up"))]); // [T, F]
+    x = config.postNorms
+      ? graph.apply("add", [x, norm(project(gated, at("ffn_down")), at("post_ffw_norm"))])
+      : project(gated, at("ffn_down"), { residual: x }); // [T, D]
+    tap(`blk.${layer}`, x);
+  }
+  const last = norm(x, "output_norm.weight");
+  tap("output_norm", last);
+  return last;
+}
+
+type LayerContext = {
+  readonly graph: Graph;
+  readonly config: DecoderConfig;
+  readonly weights: Weights;
+  readonly packed: Packed;
+  readonly as: ActivationType;
+  readonly project: Project;
+  readonly norm: (x: Value, name: string) => Value;
+  readonly layer: number;
+};
+
+function attention({ graph, config, packed, project, norm, layer }: LayerContext, x: Value): Value {
+  const { heads, kvHeads, headWidth, rope } = config;
+  const at = (name: string): string => `blk.${layer}.${name}.weight`;
+  const tokens = x.spec.shape[0]!;
+  const local = config.slidingWindow !== null && (layer + 1) % config.slidingWindow.pattern !== 0;
+  const split = (value: Value, count: number): Value => graph.apply("reshape", [value], { rank: 3, d0: tokens, d1: count, d2: headWidth });
+  /** Each head's vector normed on its own: rows of one head. */
+  const headNorm = (value: Value, count: number, name: string): Value => {
+    if (!config.headNorms) return value;
+    const rows = graph.apply("reshape", [value], { rank: 2, d0: tokens * count, d1: headWidth });
+    return split(norm(rows, at(name)), count);
+  };
+  const turn = (value: Value): Value =>
+    graph.apply("rope", [value, packed.positions], {
+      base: local ? rope.localBase : rope.base,
+      n: rope.dimensions,
+      interleaved: rope.interleaved ? 1 : 0,
+      positionScale: local ? 1 : rope.positionScale,
+    });
+  const q = turn(headNorm(split(project(x, at("attn_q")), heads), heads, "attn_q_norm")); // [T, H, W]
+  const k = turn(headNorm(split(project(x, at("attn_k")), kvHeads), kvHeads, "attn_k_norm")); // [T, G, W]
+  const v = split(project(x, at("attn_v")), kvHeads); // [T, G, W]
+  const o = graph.apply("attention", [q, k, v, packed.segments, packed.positions], {
+    scale: config.attentionScale,
+    causal: 1,
+    window: local ? config.slidingWindow!.size : 0,
+  }); // [T, H, W]
+  return graph.apply("reshape", [o], { rank: 2, d0: tokens, d1: heads * headWidth });
+}
+
+/** The head's weight: its own, or the embedding table where they are tied. */
+export const headWeight = (weights: Weights): Value => weights("output.weight") ?? required(weights, "token_embd.weight");
