@@ -10,3 +10,7 @@ export { printProgram } from "./graph/print.ts";
 export type { Node, Program } from "./graph/program.ts";
 export type { Cost, OpForm, Params, Sample, Value } from "./op.ts";
 export { type OpName, opNames, ops } from "./ops/index.ts";
+export { findGgmlChips, type GgmlChip, GgmlDevice } from "./backends/ggml/ggml-device.ts";
+export { benchOps, type OpBenchRow, type OutsidePeer } from "./bench/bench-ops.ts";
+export { type BenchCase, benchCases } from "./bench/cases.ts";
+export { startTorchPeer } from "./bench/torch-peer.ts";

@@ -22,6 +22,7 @@ export type {
   ToolDefinition,
   Usage,
 } from "./model.ts";
+export type { MaturityLevel, OperatorBenchRow, OperatorRow, Operators, OperatorsOptions, OperatorVerifyRow } from "./operators.ts";
 export type {
   BackedUpModel,
   BackupInfo,
