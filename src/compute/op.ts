@@ -16,6 +16,8 @@ export type OperandRule = {
   readonly name: string;
   readonly dtypes: readonly DType[];
   readonly optional?: boolean;
+  /** Never gets a gradient though its type could have one (a table of scales, a mask). Integers never do. */
+  readonly constant?: boolean;
 };
 
 /** A value of the graph under construction, as far as a gradient rule may see it. */
