@@ -53,7 +53,10 @@ async function* list(options: OperatorsOptions): AsyncGenerator<OperatorRow> {
         devices: Object.fromEntries(
           devices.map(({ name, kernels }) => {
             const entry = kernels[op];
-            return [name, typeof entry === "string" ? { kernel: entry, maturity: "works" } : { kernel: null, reason: entry.unsupported, maturity: "none" }];
+            return [
+              name,
+              typeof entry === "string" ? { kernel: entry, maturity: "works" } : { kernel: null, reason: entry.unsupported, maturity: "none" },
+            ];
           }),
         ),
       };
@@ -66,7 +69,8 @@ async function* list(options: OperatorsOptions): AsyncGenerator<OperatorRow> {
 async function* bench(options: OperatorsOptions): AsyncGenerator<OperatorBenchRow> {
   const { only, peers, rounds, signal } = options;
   const cases = benchCases.filter(({ id }) => only === null || id.includes(only));
-  if (cases.length === 0) throw new StarboxError("not_found", `No case contains "${only}".`, { hint: `There are: ${benchCases.map(({ id }) => id).join(", ")}.` });
+  if (cases.length === 0)
+    throw new StarboxError("not_found", `No case contains "${only}".`, { hint: `There are: ${benchCases.map(({ id }) => id).join(", ")}.` });
   using device = await openCpu(options);
   using ggml = new GgmlDevice({ threads: threadsOf(options) });
   const torch = peers["torch"] === undefined ? null : startTorchPeer(peers["torch"], threadsOf(options));

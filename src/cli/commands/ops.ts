@@ -32,12 +32,16 @@ const optionsOf = ({ signal, terminal }: Cli, flags: Flags): OperatorsOptions =>
 });
 
 export function addOps(program: Command, { add, t, run }: Builder): void {
-  const group = add("ops", ["operators: what runs where, whether it is right, how fast", "算子：在哪里可运行、结果是否正确、速度如何"], [
-    "starbox ops list",
-    "starbox ops verify --device cpu",
-    "starbox ops verify --model model.gguf",
-    "starbox ops bench --peer torch=/usr/bin/python3",
-  ]);
+  const group = add(
+    "ops",
+    ["operators: what runs where, whether it is right, how fast", "算子：在哪里可运行、结果是否正确、速度如何"],
+    [
+      "starbox ops list",
+      "starbox ops verify --device cpu",
+      "starbox ops verify --model model.gguf",
+      "starbox ops bench --peer torch=/usr/bin/python3",
+    ],
+  );
   const shared = (command: Command): Command =>
     command
       .option("--device <NAME>", t("only this device: reference, cpu, ggml, …", "只看此设备：reference、cpu、ggml 等"))
@@ -45,16 +49,26 @@ export function addOps(program: Command, { add, t, run }: Builder): void {
       .option("--threads <N>", t("threads of the processor; 0: all", "处理器线程数；0 表示全部"), wholeNumber(0, 1024))
       .option("--isa <TIER>", t("a lower instruction-set tier than the best: base, avx2, …", "使用较低的指令集档位：base、avx2 等"));
   group.addCommand(
-    shared(add("list", ["every operator on every device: kernel or the reason there is none", "列出每个算子在各设备上的内核，或没有内核的原因"], ["starbox ops list", "starbox ops list --json"])).action(
-      async (flags: Flags) => {
-        await run(async (cli) => {
-          for await (const row of (await cli.parts.operators()).list(optionsOf(cli, flags))) cli.terminal.result(row, listLine(row));
-        });
-      },
-    ),
+    shared(
+      add(
+        "list",
+        ["every operator on every device: kernel or the reason there is none", "列出每个算子在各设备上的内核，或没有内核的原因"],
+        ["starbox ops list", "starbox ops list --json"],
+      ),
+    ).action(async (flags: Flags) => {
+      await run(async (cli) => {
+        for await (const row of (await cli.parts.operators()).list(optionsOf(cli, flags))) cli.terminal.result(row, listLine(row));
+      });
+    }),
   );
   group.addCommand(
-    shared(add("verify", ["alignment report: can it run, same numbers, same network", "对齐报告：能否运行、数值是否一致、网络是否一致"], ["starbox ops verify", "starbox ops verify --model model.gguf --report report.html"]))
+    shared(
+      add(
+        "verify",
+        ["alignment report: can it run, same numbers, same network", "对齐报告：能否运行、数值是否一致、网络是否一致"],
+        ["starbox ops verify", "starbox ops verify --model model.gguf --report report.html"],
+      ),
+    )
       .option("--model <FILE>", t("a GGUF model: its own operators, shapes and layers", "GGUF 模型：按其自身的算子、形状与层进行检查"))
       .option("--report <FILE>", t("write one HTML file, and the same as JSON beside it", "写出 HTML 报告，并在旁边写出 JSON"))
       .action(async (flags: Flags) => {
@@ -62,7 +76,13 @@ export function addOps(program: Command, { add, t, run }: Builder): void {
       }),
   );
   group.addCommand(
-    shared(add("bench", ["share of the machine's limit, beside ggml and other peers", "占机器上限的比例，并与 ggml 等对比"], ["starbox ops bench", "starbox ops bench --only linear --peer torch=/usr/bin/python3"]))
+    shared(
+      add(
+        "bench",
+        ["share of the machine's limit, beside ggml and other peers", "占机器上限的比例，并与 ggml 等对比"],
+        ["starbox ops bench", "starbox ops bench --only linear --peer torch=/usr/bin/python3"],
+      ),
+    )
       .option("--peer <NAME=PATH...>", t("torch=PYTHON: oneDNN through PyTorch", "torch=PYTHON：通过 PyTorch 使用 oneDNN"))
       .option("--rounds <N>", t("rounds by turns", "轮流测量的次数"), wholeNumber(1, 1000))
       .action(async (flags: Flags) => {
@@ -75,7 +95,9 @@ export function addOps(program: Command, { add, t, run }: Builder): void {
 }
 
 function listLine({ op, devices }: OperatorRow): string {
-  const each = Object.entries(devices).map(([name, { kernel, reason, maturity }]) => `  ${name}: ${kernel ?? `– ${reason}`}${kernel === null ? "" : ` (${maturity})`}`);
+  const each = Object.entries(devices).map(
+    ([name, { kernel, reason, maturity }]) => `  ${name}: ${kernel ?? `– ${reason}`}${kernel === null ? "" : ` (${maturity})`}`,
+  );
   return [op, ...each].join("\n");
 }
 
@@ -86,7 +108,8 @@ async function verify(cli: Cli, flags: Flags): Promise<number> {
     counts[row.reason !== undefined && row.ok ? "skipped" : row.ok ? "good" : "bad"]++;
     terminal.result(row, row.ok && row.reason === undefined && flags.only === undefined ? "" : verifyLine(row));
   }
-  if (counts.good + counts.bad === 0) throw new StarboxError("not_found", "Nothing was verified: no operator matches.", { zh: { message: "没有匹配的算子，未进行任何检查。" } });
+  if (counts.good + counts.bad === 0)
+    throw new StarboxError("not_found", "Nothing was verified: no operator matches.", { zh: { message: "没有匹配的算子，未进行任何检查。" } });
   terminal.note(
     `${counts.good} checks hold, ${counts.bad} do not, ${counts.skipped} cannot run (reasons above).`,
     `${counts.good} 项通过，${counts.bad} 项未通过，${counts.skipped} 项无法运行（原因见上）。`,
@@ -107,4 +130,3 @@ function benchLine(row: OperatorBenchRow): string {
   const peers = Object.entries(row.ratio).map(([name, ratio]) => `${short(ratio, 2)}× ${name}`);
   return [`${row.case}: ${short(row.spread, 0)} ${row.unit}, ${share} of ${row.limit.toFixed(0)} ${row.limitName}`, ...peers].join(", ");
 }
-

@@ -13,7 +13,10 @@ export function startTorchPeer(python: string, threads: number): OutsidePeer & A
     errors = (errors + text).slice(-2000);
   });
   const waiting: { readonly resolve: (line: string) => void; readonly reject: (error: Error) => void }[] = [];
-  const failed = (): Error => new StarboxError("unsupported", `The peer ${python} ended: ${errors.trim() || "no message"}`, { hint: "It needs scripts/peers/requirements.txt installed." });
+  const failed = (): Error =>
+    new StarboxError("unsupported", `The peer ${python} ended: ${errors.trim() || "no message"}`, {
+      hint: "It needs scripts/peers/requirements.txt installed.",
+    });
   createInterface({ input: child.stdout }).on("line", (line) => waiting.shift()?.resolve(line));
   const ended = (): void => {
     for (const { reject } of waiting.splice(0)) reject(failed());
