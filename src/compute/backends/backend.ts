@@ -52,6 +52,8 @@ export interface Device extends Disposable {
   readonly kernels: KernelTable;
   /** Null, or why this node cannot run here: types and shapes included. */
   whyNot(program: Program, node: Node): string | null;
+  /** The least exact type values pass through inside this node, where it is less exact than its result's: "bf16", "q8_0", … Null: none. */
+  rounding?(program: Program, node: Node): DType | null;
   tensor(name: string, spec: TensorSpec, data?: TensorData): DeviceTensor;
   /** Throws device_unsupported naming the first node that cannot run. */
   compile(program: Program, options?: CompileOptions): Executable;

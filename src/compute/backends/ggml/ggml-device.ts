@@ -1,10 +1,11 @@
 /** @file ggml as a device: how other chips come in. A program becomes one ggml graph; ggml itself is asked whether it takes each node. */
 import os from "node:os";
 import { StarboxError } from "#base";
-import { elementCount, type TensorSpec } from "../../dtype.ts";
+import { type DType, dtypes, elementCount, type TensorSpec } from "../../dtype.ts";
 import { removeDead } from "../../graph/passes/remove-dead.ts";
 import { printNode } from "../../graph/print.ts";
 import type { Node, Program } from "../../graph/program.ts";
+import type { OpName } from "../../ops/index.ts";
 import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } from "../backend.ts";
 import { GgmlExecutable } from "./ggml-executable.ts";
 import { GgmlTensor, newTensor } from "./ggml-tensor.ts";
@@ -33,6 +34,9 @@ export function findGgmlChips(): GgmlChip[] {
   }
   return [...chips.values()];
 }
+
+/** Operands that may be of any weight type. */
+const weightOperands: Partial<Record<OpName, number>> = { linear: 1, linearDx: 1, loraLinear: 1, loraLinearDx: 1, embedding: 0 };
 
 export class GgmlDevice implements Device {
   readonly name: string;
@@ -72,12 +76,9 @@ export class GgmlDevice implements Device {
     const specOf = (id: number | null): TensorSpec | null => (id === null ? null : program.values.get(id)!.spec);
     const inputs = node.inputs.map(specOf);
     const outputs = node.outputs.map((id) => specOf(id)!);
-    const wrongType = [...inputs, ...outputs].find(
-      (spec) => spec !== null && (spec.dtype === "bf16" || spec.dtype === "f16") && spec.shape.length > 0,
-    );
-    const isWeight = (spec: TensorSpec): boolean =>
-      inputs[1] === spec || (node.op === "embedding" && inputs[0] === spec) || node.op === "cast" || node.op === "dequantize";
-    if (wrongType != null && !isWeight(wrongType)) return "ggml computes activations in f32";
+    const weight = weightOperands[node.op];
+    const activations = node.op === "cast" || node.op === "dequantize" ? [] : [...inputs.filter((_, i) => i !== weight), ...outputs];
+    if (activations.some((spec) => spec?.dtype === "bf16" || spec?.dtype === "f16")) return "ggml computes activations in f32";
     if ([...inputs, ...outputs].some((spec) => spec !== null && elementCount(spec.shape) === 0) && !this.#onlyMissingEmpty(entry, inputs, outputs))
       return "ggml has no empty tensors";
     const refused = entry.refuses?.(inputs, node.params, outputs) ?? null;
@@ -90,6 +91,15 @@ export class GgmlDevice implements Device {
     const read = new Set([...program.outputs.values(), ...program.nodes.flatMap((other) => other.inputs)]);
     for (const [output, why] of Object.entries(entry.missing ?? {})) if (read.has(node.outputs[Number(output)] ?? -1)) return why;
     return this.#refusedByGgml(inputs, outputs, node);
+  }
+
+  /** Products round their activations to what the weight's dot product wants: its own 16-bit type, or blocks of 8 bits. */
+  rounding(program: Program, node: Node): DType | null {
+    const weight = node.inputs[1];
+    if (!["linear", "loraLinear"].includes(node.op) || weight == null) return null;
+    const { dtype } = program.values.get(weight)!.spec;
+    if (dtypes[dtype].kind === "quantized") return "q8_0";
+    return dtype === "f32" ? null : dtype;
   }
 
   tensor(name: string, spec: TensorSpec, data?: TensorData): DeviceTensor {

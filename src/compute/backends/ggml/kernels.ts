@@ -28,6 +28,7 @@ export const ggmlTranslations: Readonly<Record<OpName, Translation | { readonly 
   uniformNoise: noRandom,
   clipScale: packedOnly,
   maxColumns: { unsupported: "ggml has no maximum of rows" },
+  argmax: { unsupported: "ggml's argmax takes the last of equal values, not the first" },
   topK: { unsupported: "ggml's top-k promises no order of ties" },
   l2Normalize: { unsupported: "ggml's l2 norm treats its epsilon as a floor, not as a term" },
   l2NormalizeBackward: noDerivative,

@@ -42,15 +42,26 @@ const weightTransposed = (s: Scope, i: number): Pointer => s.transposed(s.f32(s.
 const oneAdapter = (a: TensorSpec | null | undefined, group: TensorSpec | null | undefined): string | null =>
   group != null ? "ggml has no products with a different adapter for each row" : a!.shape[0] === 1 ? null : "only one adapter";
 
+/** ggml reads whatever row an id names: ids outside the table become row 0, and their rows are multiplied by 0. */
+function boundedIds(s: Scope, rows: number): { readonly ids: Pointer; readonly inside: Pointer } {
+  const { shape } = s.inputSpecs[1]!;
+  const isInside = (id: number): boolean => id >= 0 && id < rows;
+  return {
+    ids: s.derive({ dtype: "i32", shape }, [1], ([ids]) => Int32Array.from(ids!, (id) => (isInside(id) ? id : 0))),
+    inside: s.derive({ dtype: "f32", shape: [...shape, 1] }, [1], ([ids]) => Float32Array.from(ids!, (id) => (isInside(id) ? 1 : 0))),
+  };
+}
+
 /** Which keys each query sees: [T, S] of 0 and -infinity, from segments and positions. */
 function attentionMask(tokens: number, segments: Int32Array, positions: Int32Array | undefined, causal: boolean, window: number): Float32Array {
   const mask = new Float32Array(tokens * tokens).fill(Number.NEGATIVE_INFINITY);
   const at = (t: number): number => positions?.[t] ?? t;
   const count = segments.length / 3;
+  const range = (i: number): [number, number] => [Math.max(0, segments[i * 3]!), Math.min(tokens, segments[i * 3 + 1]!)];
   for (let i = 0; i < count; i++) {
-    const [start, end] = [segments[i * 3]!, segments[i * 3 + 1]!];
+    const [start, end] = range(i);
     for (let own = i, parent = i; parent >= 0; own = parent) {
-      const [from, to] = [segments[own * 3]!, segments[own * 3 + 1]!];
+      const [from, to] = range(own);
       for (let q = start; q < end; q++) {
         for (let k = from; k < to; k++) {
           const distance = at(q) - at(k);
@@ -66,14 +77,32 @@ function attentionMask(tokens: number, segments: Int32Array, positions: Int32Arr
   return mask;
 }
 
+function openEmptyRows(mask: Float32Array, tokens: number): Float32Array {
+  for (let t = 0; t < tokens; t++) {
+    const row = mask.subarray(t * tokens, (t + 1) * tokens);
+    if (!row.includes(0)) row.fill(0);
+  }
+  return mask;
+}
+
 const heads = (s: Scope, i: number): Pointer => s.g.cont(s.ctx, s.g.permute(s.ctx, s.in(i), 0, 2, 1, 3)); // [T, H, W] -> [H, T, W]
+
+/** [T, 1, 1] of 1, or 0 for a row in no segment: ggml's softmax of nothing is NaN, so such a row's mask is open and its result dropped. */
+function seesSomething(s: Scope, segments: number, positions: number): Pointer {
+  const tokens = s.shapeOf(0)[0]!;
+  const from = s.inputs[positions] == null ? [segments] : [segments, positions];
+  return s.derive({ dtype: "f32", shape: [tokens, 1, 1] }, from, (data) => {
+    const mask = attentionMask(tokens, data[0] as Int32Array, data[1] as Int32Array | undefined, s.param("causal") !== 0, s.param("window"));
+    return Float32Array.from({ length: tokens }, (_, t) => (mask.subarray(t * tokens, (t + 1) * tokens).includes(0) ? 1 : 0));
+  });
+}
 
 /** softmax(scale · Q Kᵀ + mask) for each head: [H, T, S]. */
 function attentionWeights(s: Scope, q: number, k: number, segments: number, positions: number): Pointer {
   const tokens = s.shapeOf(q)[0]!;
   const from = s.inputs[positions] == null ? [segments] : [segments, positions];
   const mask = s.derive({ dtype: "f32", shape: [tokens, tokens] }, from, (data) =>
-    attentionMask(tokens, data[0] as Int32Array, data[1] as Int32Array | undefined, s.param("causal") !== 0, s.param("window")),
+    openEmptyRows(attentionMask(tokens, data[0] as Int32Array, data[1] as Int32Array | undefined, s.param("causal") !== 0, s.param("window")), tokens),
   );
   return s.g.softMaxExt(s.ctx, product(s, heads(s, k), heads(s, q)), mask, s.param("scale"), 0);
 }
@@ -87,7 +116,8 @@ const attention: Translation = {
     const weights = attentionWeights(s, 0, 1, 3, 4);
     const values = s.g.cont(s.ctx, s.g.permute(s.ctx, s.in(2), 1, 2, 0, 3)); // [S, G, W] -> [G, W, S]
     const mixed = product(s, values, weights); // [H, T, W]
-    return [s.g.cont(s.ctx, s.g.permute(s.ctx, mixed, 0, 2, 1, 3)), null];
+    const o = s.g.cont(s.ctx, s.g.permute(s.ctx, mixed, 0, 2, 1, 3)); // [T, H, W]
+    return [s.g.mul(s.ctx, o, seesSomething(s, 3, 4)), null];
   },
 };
 
@@ -139,12 +169,21 @@ export const productTranslations = {
   },
   embedding: {
     kernel: "ggml_get_rows",
+    hostOperands: [1],
     refuses: ([table], _params, [y]) => (y!.dtype === "f32" && table!.dtype !== "packed" ? null : "only f32 results"),
-    build: (s) => [s.scaled(s.g.getRows(s.ctx, s.in(0), s.in(1)), s.param("scale"))],
+    build: (s) => {
+      const { ids, inside } = boundedIds(s, s.shapeOf(0)[0]!);
+      return [s.g.mul(s.ctx, s.scaled(s.g.getRows(s.ctx, s.in(0), ids), s.param("scale")), inside)];
+    },
   },
   embeddingBackward: {
     kernel: "ggml_get_rows_back",
-    build: (s) => [s.scaled(s.g.getRowsBack(s.ctx, s.in(0), s.in(1), s.constant(s.outputSpecs[0]!.shape, 0)), s.param("scale"))],
+    hostOperands: [1],
+    build: (s) => {
+      const { ids, inside } = boundedIds(s, s.outputSpecs[0]!.shape[0]!);
+      const dy = s.g.mul(s.ctx, s.scaled(s.in(0), s.param("scale")), inside);
+      return [s.g.getRowsBack(s.ctx, dy, ids, s.constant(s.outputSpecs[0]!.shape, 0))];
+    },
   },
   rope: { kernel: "ggml_rope_ext", build: rope },
   attention,

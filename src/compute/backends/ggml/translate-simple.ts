@@ -170,7 +170,6 @@ export const simpleTranslations = {
   reshape: { kernel: "ggml_reshape", build: (s) => [s.reshape(s.in(0), s.outputSpecs[0]!.shape)] },
   softmax: { kernel: "ggml_soft_max", build: (s) => [s.g.softMax(s.ctx, s.in(0))] },
   softmaxBackward: { kernel: "ggml_soft_max_ext_back", build: (s) => [s.g.softMaxExtBack(s.ctx, s.in(0), s.in(1), 1, 0)] },
-  argmax: { kernel: "ggml_argmax", build: (s) => [s.g.argmax(s.ctx, s.in(0))] },
   rmsNorm,
   rmsNormBackward,
   layerNorm,
