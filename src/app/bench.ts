@@ -1,9 +1,10 @@
 /** @file `starbox bench NAME`: gives each measurement the real box it measures. What is measured lies in `bench`; loaded when asked for. */
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { type Settings, StarboxError } from "#base";
 import type { BenchOptions } from "#cli";
-import type { BenchRow } from "#contracts";
+import type { BenchRow, EmbeddingModel } from "#contracts";
 import { boxProcesses, processorSeconds, readMachine } from "./machine.ts";
 import type { Box } from "./open-box.ts";
 import { readCommit } from "./system-service.ts";
@@ -29,11 +30,12 @@ async function* onBox(
   name: string,
   models: readonly ("language" | "embedding")[],
   measure: (box: Box) => AsyncGenerator<Measured>,
+  wrapEmbedder?: (model: EmbeddingModel) => EmbeddingModel,
 ): AsyncGenerator<Measured> {
   const { openBox } = await import("./open-box.ts");
-  const data = path.join(options.settings.data, "bench", name);
+  const data = benchFolder(options, name);
   shareModels(options.settings.data, data);
-  const box = openBox({ ...options.settings, data }, { serving: false });
+  const box = openBox({ ...options.settings, data }, { serving: false, ...(wrapEmbedder === undefined ? {} : { wrapEmbedder }) });
   try {
     await box.start();
     await box.chooseDefaults(options.signal);
@@ -45,6 +47,7 @@ async function* onBox(
         });
       await box.services.models.pull(id);
       await box.services.models.waitFor(id, options.signal);
+      if (kind === "embedding") await checkEmbedder(box, id);
     }
     yield* measure(box);
   } finally {
@@ -52,6 +55,24 @@ async function* onBox(
     if (name.startsWith(temporary)) fs.rmSync(box.storage.dataDir, { recursive: true, force: true });
   }
 }
+
+/** Vectors kept from earlier runs must come from the same weights. */
+async function checkEmbedder({ storage, services }: Box, id: string): Promise<void> {
+  const sha256 = (await services.models.list()).find((model) => model.id === id)?.sha256 ?? "";
+  const known = storage.settings.read(embedderSetting);
+  if (known === null) storage.settings.write(embedderSetting, sha256);
+  else if (known !== sha256)
+    throw new StarboxError(
+      "conflict",
+      `The vectors in ${storage.dataDir} were made by another embedder (${known.slice(0, 8)}, now ${sha256.slice(0, 8)}).`,
+      {
+        hint: "Remove that folder: the next run makes them anew.",
+        zh: { message: `${storage.dataDir} 中的向量由另一个嵌入模型生成。`, hint: "请删除该文件夹，下次运行会重新生成。" },
+      },
+    );
+}
+const embedderSetting = "bench.embedder";
+const benchFolder = (options: BenchOptions, name: string): string => path.join(options.settings.data, "bench", name);
 
 /** Models are fetched once, into the data folder's own place. */
 function shareModels(from: string, to: string): void {
@@ -64,6 +85,41 @@ function shareModels(from: string, to: string): void {
 async function* retrieveQuality(options: BenchOptions): AsyncGenerator<Measured> {
   const { measureRetrieve } = await import("#bench");
   yield* onBox(options, "kept", ["embedding"], ({ services }) => measureRetrieve({ ...commonOf(options), services, long: options.long }));
+}
+
+/** A box of its own, so that words of other bases cost nothing; vectors of the same passages are taken from the kept box and given to it. */
+async function* retrieveLarge(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureLarge, withJitteredCopies } = await import("#bench");
+  const { openIndexReader, openStorage } = await import("#storage");
+  const { measureVectorRecall } = await import("#knowledge");
+  const kept = openStorage(benchFolder(options, "kept"));
+  const hashOf = (text: string): Uint8Array => createHash("sha256").update(text).digest().subarray(0, 16);
+  const wrapEmbedder = (model: EmbeddingModel): EmbeddingModel =>
+    withJitteredCopies(model, {
+      find: (text) => kept.vectors.find(model.id, hashOf(text)),
+      keep: (text, vector) => void kept.vectors.write(model.id, hashOf(text), vector),
+    });
+  const recall = async (box: Box, kbId: string, folder: string, questions: readonly string[]) => {
+    const model = await box.services.models.embeddingModel();
+    const vectors = await model.embed(questions, { kind: "query" });
+    const reader = openIndexReader(box.storage.dataDir);
+    try {
+      return measureVectorRecall(reader, { kbIds: [kbId], filter: { folder } }, vectors, 10);
+    } finally {
+      reader.close();
+    }
+  };
+  try {
+    yield* onBox(
+      options,
+      "large",
+      ["embedding"],
+      (box) => measureLarge({ ...commonOf(options), services: box.services, long: options.long, recall: (...asked) => recall(box, ...asked) }),
+      wrapEmbedder,
+    );
+  } finally {
+    kept.close();
+  }
 }
 
 async function* answerDrcd(options: BenchOptions): AsyncGenerator<Measured> {
@@ -114,7 +170,7 @@ async function* idleMemory(options: BenchOptions): AsyncGenerator<Measured> {
 
 /** Each measurement by its cases, which can also be run alone. */
 const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
-  retrieve: { quality: retrieveQuality },
+  retrieve: { quality: retrieveQuality, large: retrieveLarge },
   answer: { drcd: answerDrcd },
   ingest: { words: ingestWords, vectors: ingestVectors },
   load: { ingest: loadIngest },

@@ -19,6 +19,7 @@ const parts: CliParts = {
   },
   serve: async (settings, options) => await (await import("./serve.ts")).serve(settings, options),
   workshop: async () => (await import("./workshop.ts")).workshop,
+  operators: async () => (await import("./operators.ts")).operators,
   benchNames,
   bench: runBench,
 };

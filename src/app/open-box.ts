@@ -2,7 +2,7 @@
 import path from "node:path";
 import { createAssistants } from "#assistants";
 import { createLogger, type ErrorRecord, type Logger, newId, outbound, type Settings } from "#base";
-import type { AuditSink, Retriever, Services } from "#contracts";
+import type { AuditSink, EmbeddingModel, Retriever, Services } from "#contracts";
 import { createJobRunner } from "#jobs";
 import {
   createAnswerer,
@@ -40,8 +40,14 @@ export type Box = {
   close(): Promise<void>;
 };
 
+export type OpenBoxOptions = {
+  readonly serving: boolean;
+  /** Stands between the box and its embedder: measurements keep vectors between runs. */
+  readonly wrapEmbedder?: (model: EmbeddingModel) => EmbeddingModel;
+};
+
 /** Takes the data folder's lock: throws data_locked naming its holder. */
-export function openBox(settings: Settings, options: { readonly serving: boolean }): Box {
+export function openBox(settings: Settings, options: OpenBoxOptions): Box {
   const storage = openStorage(settings.data, { command: options.serving ? "starbox start" : "starbox" });
   const logger = createLogger({ level: settings.logLevel, file: path.join(settings.data, "logs", "box.log") });
   const now = Date.now;
@@ -58,11 +64,13 @@ export function openBox(settings: Settings, options: { readonly serving: boolean
   });
   const reader = createFileReader(pool);
   const defaultEmbedder = (): string | null => models.defaults().embedding;
-  const embedders = { embeddingModel: (id?: string) => models.embeddingModel(id), defaultId: defaultEmbedder };
+  const wrapEmbedder = options.wrapEmbedder ?? ((model: EmbeddingModel) => model);
+  const embeddingModel = async (id?: string): Promise<EmbeddingModel> => wrapEmbedder(await models.embeddingModel(id));
+  const embedders = { embeddingModel, defaultId: defaultEmbedder };
   const retriever = createRetriever({
     dataDir: settings.data,
     readerModule: new URL("../storage/index.ts", import.meta.url).href,
-    embeddingModel: (id) => models.embeddingModel(id ?? undefined),
+    embeddingModel: (id) => embeddingModel(id ?? undefined),
     embedderOf: (kbId) => storage.kbs.find(kbId)?.embedder ?? defaultEmbedder(),
     logger,
   });

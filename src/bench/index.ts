@@ -2,6 +2,8 @@
 export { measureAnswer } from "./answer.ts";
 export { measureIdle } from "./idle.ts";
 export { measureEmbedding, measureIngest } from "./ingest.ts";
+export { withJitteredCopies } from "./large-base.ts";
 export { measureLoad } from "./load.ts";
 export { measureRetrieve } from "./retrieve.ts";
+export { measureLarge } from "./retrieve-large.ts";
 export { spawnBox } from "./spawned-box.ts";

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { StarboxError } from "#base";
 import type { Actor, RetrieveResult, Services, Spread } from "#contracts";
+import { type FileToAdd, lawFiles } from "./large-base.ts";
 
 export type RetrieveBench = {
   /** A box whose data folder keeps bases between runs: what is read and embedded once is not done again. */
@@ -16,7 +17,7 @@ export type RetrieveBench = {
 
 export type Measured = { readonly case: string; readonly unit: string; readonly starbox: Spread };
 
-const operator: Actor = { personId: null, name: "bench", role: "operator" };
+export const operator: Actor = { personId: null, name: "bench", role: "operator" };
 const shortQuestions = 500;
 
 type Asked = { readonly id: string; readonly question: string; readonly isHit: (hit: RetrieveResult["hits"][number]) => boolean };
@@ -69,7 +70,7 @@ export function same(value: number): Spread {
   return { min: rounded, median: rounded, max: rounded };
 }
 
-const round = (value: number): number => Math.round(value * 10_000) / 10_000;
+export const round = (value: number): number => Math.round(value * 10_000) / 10_000;
 
 type Drcd = {
   readonly data: readonly {
@@ -102,21 +103,12 @@ type LawQuestion = { readonly id: string; readonly question: string; readonly go
 
 /** A hit: a passage of the right file that holds the beginning of a right article. */
 async function prepareLaws(bench: RetrieveBench): Promise<{ readonly kbId: string; readonly questions: readonly Asked[] }> {
-  const root = path.join(bench.data, "laws");
-  const names = fs
-    .readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md"))
-    .sort();
   const kbId = await fill(
     bench,
     "bench-laws",
-    names.map((name) => ({ path: name.split(path.sep).join("/"), content: { filePath: path.join(root, name) } })),
+    lawFiles(bench.data).map((name) => ({ path: name.split(path.sep).join("/"), content: { filePath: path.join(bench.data, "laws", name) } })),
   );
-  const rows = fs
-    .readFileSync(path.join(bench.data, "lawqa/dev.jsonl"), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as LawQuestion);
+  const rows = lawQuestions(bench.data);
   const bare = (text: string): string => text.replace(/\s+/gu, "");
   const questions = rows.map(({ id, question, gold }) => ({
     id,
@@ -127,7 +119,13 @@ async function prepareLaws(bench: RetrieveBench): Promise<{ readonly kbId: strin
   return { kbId, questions };
 }
 
-type FileToAdd = { readonly path: string; readonly content: { readonly filePath: string } | { readonly bytes: Uint8Array } };
+export function lawQuestions(data: string): readonly LawQuestion[] {
+  return fs
+    .readFileSync(path.join(data, "lawqa/dev.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as LawQuestion);
+}
 
 /** Adds what is not there yet and waits for words and vectors. */
 export async function fill(

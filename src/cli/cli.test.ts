@@ -30,6 +30,9 @@ const refusing: CliParts = {
   workshop: async () => {
     throw new StarboxError("backup_invalid", "There is no backup.");
   },
+  operators: async () => {
+    throw new StarboxError("device_unsupported", "There is no device.");
+  },
   benchNames: ["idle"],
   async *bench() {
     yield { name: "idle", case: "memory", unit: "MB", starbox: { min: 1, median: 2, max: 3 }, machine: "m", commit: "c" };

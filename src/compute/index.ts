@@ -3,6 +3,10 @@
 export type { CompileOptions, Device, DeviceTensor, Executable, MemoryNeed, RunOptions, TensorData } from "./backends/backend.ts";
 export { CpuDevice, type CpuOptions } from "./backends/cpu/cpu-device.ts";
 export { ensureNative, type NativeVariant } from "./backends/cpu/library.ts";
+export { findGgmlChips, type GgmlChip, GgmlDevice } from "./backends/ggml/ggml-device.ts";
+export { benchOps, type OpBenchRow, type OutsidePeer } from "./bench/bench-ops.ts";
+export { type BenchCase, benchCases } from "./bench/cases.ts";
+export { startTorchPeer } from "./bench/torch-peer.ts";
 export { type ActivationType, type DType, dtypes, elementCount, formatSpec, type PackedForm, specBytes, type TensorSpec } from "./dtype.ts";
 export { checkProgram } from "./graph/check.ts";
 export { Graph } from "./graph/graph.ts";

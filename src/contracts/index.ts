@@ -33,6 +33,7 @@ export type {
   StorageReport,
   UpdateState,
 } from "./operations.ts";
+export type { MaturityLevel, OperatorBenchRow, OperatorRow, Operators, OperatorsOptions, OperatorVerifyRow } from "./operators.ts";
 export type {
   Access,
   Actor,

@@ -22,6 +22,8 @@ export type Connection = {
 
 export const busyTimeoutMs = 5000;
 const cacheKiB = 16 * 1024;
+/** As much as SQLite allows: a search reads rows from all over the file. Address space only; the system takes the pages back as it likes. */
+const readMapBytes = 2 ** 31 - 65_536;
 
 export function openConnection(file: string, options: { readonly readOnly?: boolean } = {}): Connection {
   const readOnly = options.readOnly ?? false;
@@ -29,7 +31,7 @@ export function openConnection(file: string, options: { readonly readOnly?: bool
   try {
     raw = new DatabaseSync(file, { readOnly, timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
     if (!readOnly) raw.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
-    raw.exec(`PRAGMA cache_size = -${cacheKiB}; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = ${readOnly ? 1 << 28 : 0};`);
+    raw.exec(`PRAGMA cache_size = -${cacheKiB}; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = ${readOnly ? readMapBytes : 0};`);
   } catch (error) {
     throw nameSqliteError(error, file);
   }

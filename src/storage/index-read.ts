@@ -26,11 +26,9 @@ WHERE k.id IN (SELECT value FROM json_each($kbs)) AND ($bases IS NULL OR k.id IN
   AND ($from IS NULL OR d.date >= $from) AND ($to IS NULL OR d.date <= $to)`;
 
 const candidateSql = `
-SELECT c.id AS chunkId, c.document, c.version, c.ordinal, c.text, t.body, t.context, c.hash, v.vector
-FROM chunks c JOIN chunk_terms t ON t.chunk = c.id
-LEFT JOIN chunk_vectors x ON x.chunk = c.id LEFT JOIN kbs k ON k.num = c.kb
-LEFT JOIN vectors v ON x.chunk IS NOT NULL AND v.embedder = k.embedder AND v.hash = c.hash
-WHERE c.id = ?`;
+SELECT c.id, c.document, c.version, c.ordinal, c.text, t.body, t.context, v.vector
+FROM json_each(?) e JOIN chunks c ON c.id = e.value JOIN chunk_terms t ON t.chunk = c.id
+LEFT JOIN kbs k ON k.num = c.kb LEFT JOIN vectors v ON v.embedder = k.embedder AND v.hash = c.hash`;
 
 /** Asked again when the hits are shown: between finding and showing lies the time the question took to embed. */
 const hitSql = (granted: boolean): string => `${granted ? openLists : ""}
@@ -45,7 +43,19 @@ SELECT x.name, count(DISTINCT coalesce(d.work, d.id)) AS works
 FROM chunk_citations x JOIN chunks c ON c.id = x.chunk JOIN documents d ON d.num = c.document AND d.current_version = c.version
 GROUP BY x.name`;
 
-const quote = (word: string): string => `"${word.replaceAll('"', '""')}"`;
+/** FTS5 keeps the number of words of each column so: seven bits a byte, the largest first, the high bit says that more follow. */
+function sumOfVarints(bytes: Uint8Array): number {
+  let sum = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = value * 128 + (byte & 0x7f);
+    if (byte >= 0x80) continue;
+    sum += value;
+    value = 0;
+  }
+  return sum;
+}
+
 const list = (values: readonly string[] | undefined): string | null => (values === undefined ? null : JSON.stringify(values));
 
 export type IndexReader = ReturnType<typeof openIndexReader>;
@@ -53,16 +63,20 @@ export type IndexReader = ReturnType<typeof openIndexReader>;
 export function openIndexReader(dataDir: string) {
   const connection = openConnection(path.join(dataDir, "box.db"), { readOnly: true });
   const { raw } = connection;
-  let isAllowed: (chunkId: number) => boolean = () => false;
-  raw.function("chunk_allowed", { directOnly: true }, (id) => (isAllowed(id as number) ? 1 : 0));
-  const words = raw.prepare(
-    "SELECT rowid AS id FROM chunk_words WHERE chunk_words MATCH ? AND chunk_allowed(rowid) ORDER BY bm25(chunk_words, 1.0, 0.3) LIMIT ?",
-  );
+  // One JSON text instead of a row each: handing rows over costs more than finding them.
+  raw.exec("CREATE VIRTUAL TABLE temp.chunk_word_places USING fts5vocab(main, chunk_words, instance)");
+  const places = raw.prepare("SELECT json_group_array(doc * 2 + (col = 'body')) AS places FROM temp.chunk_word_places WHERE term = ?");
+  const lengths = raw.prepare("SELECT id, sz FROM chunk_words_docsize WHERE id > ? ORDER BY id");
+  const version = raw.prepare("PRAGMA data_version");
   const statements = { everything: prepareFor(raw, false), granted: prepareFor(raw, true) };
   const chunks = raw.prepare("SELECT id, version FROM chunks WHERE id > ? ORDER BY id");
   const vectors = raw.prepare("SELECT seq, chunk, code FROM chunk_vectors WHERE kb = ? AND seq > ? ORDER BY seq");
+  const candidates = raw.prepare(candidateSql);
+  candidates.setReturnArrays(true);
   const newest = raw.prepare("SELECT max(seq) AS seq FROM chunk_vectors");
   return {
+    /** Another number whenever anything was written since; asked inside a snapshot it is that snapshot's. */
+    dataVersion: () => (version.get() as { data_version: number }).data_version,
     snapshot<T>(work: () => T): T {
       raw.exec("BEGIN");
       try {
@@ -98,10 +112,9 @@ export function openIndexReader(dataDir: string) {
     },
     countWords: (list: readonly string[]) =>
       list.map((word) => ({ word, chunks: connection.get<{ doc: number }>("SELECT doc FROM chunk_words_count WHERE term = ?", word)?.doc ?? 0 })),
-    findWords(list: readonly string[], limit: number, allowed: (chunkId: number) => boolean) {
-      if (list.length === 0) return [];
-      isAllowed = allowed;
-      return (words.all(list.map(quote).join(" OR "), limit) as { id: number }[]).map((row) => row.id);
+    readPlaces: (word: string) => JSON.parse((places.get(word) as { places: string }).places) as number[],
+    eachLength(after: number, use: (chunkId: number, words: number) => void) {
+      for (const row of lengths.iterate(after) as Iterable<{ id: number; sz: Uint8Array }>) use(row.id, sumOfVarints(row.sz));
     },
     eachChunk(after: number, use: (chunkId: number, version: number) => void) {
       for (const row of chunks.iterate(after) as Iterable<{ id: number; version: number }>) use(row.id, row.version);
@@ -122,8 +135,17 @@ export function openIndexReader(dataDir: string) {
       return documents.map(({ version, title }) => ({ version, works: counts.get(citationKey(title)) ?? 0 })).filter(({ works }) => works > 0);
     },
     readCandidates(chunkIds: readonly number[]) {
-      const rows = chunkIds.map((id) => connection.get<CandidateRow>(candidateSql, id)).filter((row) => row !== undefined);
-      return rows.map((row) => ({ ...row, vector: row.vector === null ? null : new Float32Array(row.vector.slice().buffer) }));
+      const rows = candidates.all(JSON.stringify(chunkIds)) as unknown as CandidateRow[];
+      return rows.map(([chunkId, document, version, ordinal, text, body, context, vector]) => ({
+        chunkId,
+        document,
+        version,
+        ordinal,
+        text,
+        body,
+        context,
+        vector: vector === null ? null : floatsOf(vector),
+      }));
     },
     readHits(chunkIds: readonly number[], viewer: Viewer) {
       const rows = statements[viewer.access].hits.all({
@@ -144,17 +166,22 @@ function prepareFor(raw: Connection["raw"], granted: boolean) {
   return { scope: raw.prepare(scopeSql(granted)), hits: raw.prepare(hitSql(granted)) };
 }
 
-type CandidateRow = {
-  readonly chunkId: number;
-  readonly document: number;
-  readonly version: number;
-  readonly ordinal: number;
-  readonly text: string;
-  readonly body: string;
-  readonly context: string;
-  readonly hash: Uint8Array;
-  readonly vector: Uint8Array | null;
-};
+type CandidateRow = readonly [
+  chunkId: number,
+  document: number,
+  version: number,
+  ordinal: number,
+  text: string,
+  body: string,
+  context: string,
+  vector: Uint8Array | null,
+];
+
+/** A row's bytes are its own, and aligned unless SQLite's driver changes: then they are copied. */
+const floatsOf = (bytes: Uint8Array): Float32Array =>
+  bytes.byteOffset % 4 === 0
+    ? new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4)
+    : new Float32Array(bytes.slice().buffer);
 
 type HitRow = {
   readonly chunkId: number;

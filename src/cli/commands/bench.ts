@@ -6,6 +6,7 @@ import { StarboxError } from "#base";
 import type { BenchRow } from "#contracts";
 import type { Cli } from "../cli.ts";
 import type { Builder } from "./builder.ts";
+import { peersOf } from "./peers.ts";
 
 type Flags = { readonly peer?: readonly string[]; readonly long?: boolean; readonly case?: string; readonly save?: boolean };
 
@@ -45,16 +46,6 @@ async function bench({ parts, settings, terminal, signal }: Cli, name: string, f
   const last = rows.at(-1);
   if (last !== undefined && !terminal.json) terminal.note(`${last.machine}, ${last.commit}`, `${last.machine}，${last.commit}`);
   if (flags.save === true) save(rows);
-}
-
-function peersOf(given: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    given.map((pair) => {
-      const at = pair.indexOf("=");
-      if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];
-      throw new StarboxError("usage", `--peer: expected NAME=PATH, got "${pair}".`, { zh: { message: `--peer 应为 NAME=PATH，而不是“${pair}”。` } });
-    }),
-  );
 }
 
 /** Rows of the same name and case are replaced; the file stays sorted, so that changes read well. */

@@ -9,6 +9,7 @@ import { addDoctor } from "./doctor.ts";
 import { addGenerate } from "./generate.ts";
 import { addKb } from "./kb.ts";
 import { addModels } from "./models.ts";
+import { addOps } from "./ops.ts";
 import { addRestore } from "./restore.ts";
 import { addStart } from "./start.ts";
 
@@ -23,4 +24,5 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addBackup,
   addRestore,
   addBench,
+  addOps,
 ];

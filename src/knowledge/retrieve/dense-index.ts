@@ -1,5 +1,9 @@
 /** @file Vectors of one base in memory as byte codes and sign bits: finds the nearest to a question. Rescoring with exact vectors is the caller's. */
 
+import { countDifferences } from "./bit-count.ts";
+import { dot } from "./dot.ts";
+import { largestFirst } from "./select.ts";
+
 /** Rows above which sign bits choose whom to look at; below, every code is compared. */
 const exhaustiveRows = 4000;
 /** How many rows the bits let through. Measured: recall@10 of the whole way is in docs/lab.md. */
@@ -33,15 +37,18 @@ export class DenseIndex {
   #chunks = new Int32Array(0);
   #codes = new Int8Array(0);
   #scales = new Float32Array(0);
-  #bits = new Uint32Array(0);
+  #bits = new Int32Array(0);
   /** 1 / length of (row − mean). */
   #inverse = new Float32Array(0);
   #mean = new Float32Array(0);
   #meanRows = 0;
   #prepared = 0;
+  #distances = new Uint16Array(0);
+  #mask: { readonly isAllowed: unknown; readonly rows: Uint8Array } = { isAllowed: null, rows: new Uint8Array(0) };
   readonly #rowOf = new Map<number, number>();
   /** Sum of the centred unit vectors of each document. */
   readonly #groups = new Map<number, Float32Array>();
+  readonly #groupLengths = new Map<number, number>();
   readonly #groupOf: (chunkId: number) => number;
   /** The last change seen; the next load starts behind it. */
   seq = 0;
@@ -93,13 +100,14 @@ export class DenseIndex {
     let offset = 0;
     for (let i = 0; i < centred.length; i++) offset += (centred[i] as number) * (this.#mean[i] as number);
     const closeness = this.groupCloseness(vector);
-    const found: DenseFound[] = [];
-    for (const row of rows) {
+    const scores = new Float64Array(rows.length);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number;
       const chunkId = this.#chunks[row] as number;
       const own = (this.#dot(centred, row) - offset) * (this.#inverse[row] as number);
-      found.push({ chunkId, score: blendCloseness(own, closeness(chunkId)) + (bonus?.(chunkId) ?? 0) });
+      scores[i] = blendCloseness(own, closeness(chunkId)) + (bonus?.(chunkId) ?? 0);
     }
-    return found.sort((a, b) => b.score - a.score).slice(0, limit);
+    return largestFirst(scores, limit).map((i) => ({ chunkId: this.#chunks[rows[i] as number] as number, score: scores[i] as number }));
   }
 
   /** Closeness of a question to the documents that chunks belong to; null where a document is too small to have a direction. */
@@ -113,11 +121,20 @@ export class DenseIndex {
       if (direction === undefined) return null;
       let closeness = known.get(group);
       if (closeness === undefined) {
-        closeness = cosine(centred, direction);
+        closeness = dot(centred, direction) / this.#lengthOf(group, direction);
         known.set(group, closeness);
       }
       return closeness;
     };
+  }
+
+  #lengthOf(group: number, direction: Float32Array): number {
+    let length = this.#groupLengths.get(group);
+    if (length === undefined) {
+      length = Math.sqrt(dot(direction, direction)) || 1;
+      this.#groupLengths.set(group, length);
+    }
+    return length;
   }
 
   /** Unit length, the mean taken away. */
@@ -129,43 +146,53 @@ export class DenseIndex {
     return centred.map((value) => value * scale);
   }
 
+  /** Four sums at once: the processor need not wait for one addition before the next. */
   #dot(query: Float32Array, row: number): number {
     const codes = this.#codes;
-    const start = row * this.#dimensions;
-    let sum = 0;
-    for (let i = 0; i < query.length; i++) sum += (query[i] as number) * (codes[start + i] as number);
-    return sum * (this.#scales[row] as number);
+    const size = query.length;
+    let at = row * size;
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    let i = 0;
+    for (; i + 3 < size; i += 4, at += 4) {
+      a += (query[i] as number) * (codes[at] as number);
+      b += (query[i + 1] as number) * (codes[at + 1] as number);
+      c += (query[i + 2] as number) * (codes[at + 2] as number);
+      d += (query[i + 3] as number) * (codes[at + 3] as number);
+    }
+    for (; i < size; i++, at++) a += (query[i] as number) * (codes[at] as number);
+    return (a + b + c + d) * (this.#scales[row] as number);
   }
 
   #allowedRows(isAllowed: (chunkId: number) => boolean): number[] {
+    const mask = this.#maskOf(isAllowed);
     const rows: number[] = [];
-    for (let row = 0; row < this.#count; row++) if (isAllowed(this.#chunks[row] as number)) rows.push(row);
+    for (let row = 0; row < this.#count; row++) if (mask[row] === 1) rows.push(row);
+    return rows;
+  }
+
+  /** Which rows count. The same function allows the same chunks: asked again only for another one, or when rows came. */
+  #maskOf(isAllowed: (chunkId: number) => boolean): Uint8Array {
+    if (this.#mask.isAllowed === isAllowed && this.#mask.rows.length === this.#count) return this.#mask.rows;
+    const rows = new Uint8Array(this.#count);
+    for (let row = 0; row < this.#count; row++) rows[row] = isAllowed(this.#chunks[row] as number) ? 1 : 0;
+    this.#mask = { isAllowed, rows };
     return rows;
   }
 
   /** Rows whose signs differ least from the question's: counting by distance keeps it one pass. */
   #nearBits(centred: Float32Array, want: number, isAllowed: (chunkId: number) => boolean): number[] {
-    const words = this.#words;
-    const bits = this.#bits;
-    const question = new Uint32Array(words);
+    const question = new Int32Array(this.#words);
     for (let i = 0; i < centred.length; i++) if ((centred[i] as number) > 0) question[i >> 5] = (question[i >> 5] as number) | (1 << (i & 31));
-    const distances = new Uint16Array(this.#count);
+    const mask = this.#maskOf(isAllowed);
     const histogram = new Int32Array(this.#dimensions + 2);
-    for (let row = 0, at = 0; row < this.#count; row++) {
-      let distance = 0;
-      for (let word = 0; word < words; word++, at++) {
-        let x = (bits[at] as number) ^ (question[word] as number);
-        x -= (x >>> 1) & 0x55555555;
-        x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
-        distance += Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-      }
-      distances[row] = distance;
-    }
-    const allowed = new Uint8Array(this.#count);
+    this.#distances = countDifferences(this.#bits, question, this.#count, this.#distances);
+    const distances = this.#distances;
     for (let row = 0; row < this.#count; row++) {
-      if (!isAllowed(this.#chunks[row] as number)) continue;
-      allowed[row] = 1;
-      histogram[distances[row] as number] = (histogram[distances[row] as number] as number) + 1;
+      const distance = distances[row] as number;
+      histogram[distance] = (histogram[distance] as number) + (mask[row] as number);
     }
     let cut = 0;
     for (let total = 0; cut < histogram.length - 1; cut++) {
@@ -173,7 +200,7 @@ export class DenseIndex {
       if (total >= want) break;
     }
     const rows: number[] = [];
-    for (let row = 0; row < this.#count; row++) if (allowed[row] === 1 && (distances[row] as number) <= cut) rows.push(row);
+    for (let row = 0; row < this.#count; row++) if ((distances[row] as number) <= cut && mask[row] === 1) rows.push(row);
     return rows;
   }
 
@@ -192,6 +219,7 @@ export class DenseIndex {
     this.#meanRows = this.#count;
     this.#prepared = 0;
     this.#groups.clear();
+    this.#groupLengths.clear();
   }
 
   #prepareRow(row: number): void {
@@ -209,6 +237,7 @@ export class DenseIndex {
     this.#inverse[row] = inverse;
     const group = this.#groupOf(this.#chunks[row] as number);
     if (group === 0) return;
+    this.#groupLengths.delete(group);
     let direction = this.#groups.get(group);
     if (direction === undefined) {
       direction = new Float32Array(dimensions);
@@ -222,17 +251,18 @@ export class DenseIndex {
 
   #reset(dimensions: number): void {
     this.#dimensions = dimensions;
-    this.#words = Math.ceil(dimensions / 32);
+    this.#words = 3 * Math.ceil(dimensions / 96); // counted three at a time
     this.#count = 0;
     this.#live = 0;
     this.#prepared = 0;
     this.#meanRows = 0;
     this.#rowOf.clear();
     this.#groups.clear();
+    this.#groupLengths.clear();
     this.#chunks = new Int32Array(0);
     this.#codes = new Int8Array(0);
     this.#scales = new Float32Array(0);
-    this.#bits = new Uint32Array(0);
+    this.#bits = new Int32Array(0);
     this.#inverse = new Float32Array(0);
     this.#mean = new Float32Array(dimensions);
   }
@@ -240,7 +270,7 @@ export class DenseIndex {
   #grow(rows: number): void {
     if (rows <= this.#chunks.length) return;
     const capacity = Math.max(1024, Math.ceil(rows * 1.5));
-    const copy = <T extends Int32Array | Int8Array | Float32Array | Uint32Array>(from: T, to: T): T => {
+    const copy = <T extends Int32Array | Int8Array | Float32Array>(from: T, to: T): T => {
       to.set(from);
       return to;
     };
@@ -248,23 +278,11 @@ export class DenseIndex {
     this.#scales = copy(this.#scales, new Float32Array(capacity));
     this.#inverse = copy(this.#inverse, new Float32Array(capacity));
     this.#codes = copy(this.#codes, new Int8Array(capacity * this.#dimensions));
-    this.#bits = copy(this.#bits, new Uint32Array(capacity * this.#words));
+    this.#bits = copy(this.#bits, new Int32Array(capacity * this.#words));
   }
 }
 
 /** A chunk's own closeness and its document's. */
 export function blendCloseness(own: number, group: number | null): number {
   return group === null ? own : (1 - groupShare) * own + groupShare * group;
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  let lengthA = 0;
-  let lengthB = 0;
-  for (let i = 0; i < a.length; i++) {
-    sum += (a[i] as number) * (b[i] as number);
-    lengthA += (a[i] as number) ** 2;
-    lengthB += (b[i] as number) ** 2;
-  }
-  return sum / Math.sqrt(lengthA * lengthB || 1);
 }

@@ -1,10 +1,13 @@
 /** @file One question against the index, in the thread that owns the connection: candidates by words and by meaning, exact scores, fusion. */
 import type { RetrieveHit, RetrieveRequest, Viewer } from "#contracts";
-import { type DenseFound, DenseIndex } from "./dense-index.ts";
+import { blendCloseness, type DenseFound, DenseIndex } from "./dense-index.ts";
+import { dot } from "./dot.ts";
 import { type BaseSample, createLexicalScorer, type LexicalScorer, sampleBase } from "./lexical-score.ts";
-import { collapse, type Scored, scoreCandidates } from "./rank.ts";
-import type { HitRow, IndexReader, ScopeVersion } from "./reader.ts";
-import { boundWords, type QueryWord, weighWords } from "./words.ts";
+import { centre, collapse, type Scored, scoreCandidates } from "./rank.ts";
+import type { HitRow, IndexReader, Scope } from "./reader.ts";
+import { createScopes, type OpenScope, type Scopes } from "./scopes.ts";
+import { WordSearch } from "./word-search.ts";
+import { boundWords, type QueryWord, WordCounts, weighWords } from "./words.ts";
 
 /** Candidates each list brings into the exact scoring. */
 const listLimit = 100;
@@ -24,8 +27,7 @@ export type RankDone = {
 
 type Pending = {
   readonly viewer: Viewer;
-  readonly scope: readonly ScopeVersion[];
-  readonly isAllowed: (chunkId: number) => boolean;
+  readonly scope: OpenScope;
   readonly words: readonly QueryWord[];
   readonly scorer: LexicalScorer;
   readonly lexical: readonly number[];
@@ -46,9 +48,15 @@ export class RetrievalEngine {
   #sampled: { readonly at: number; readonly sample: BaseSample } | undefined;
   readonly #dense = new Map<number, DenseIndex>();
   readonly #pending = new Map<number, Pending>();
+  readonly #words: WordSearch;
+  readonly #counts: WordCounts;
+  readonly #scopes: Scopes;
 
   constructor(reader: IndexReader) {
     this.#reader = reader;
+    this.#words = new WordSearch(reader);
+    this.#counts = new WordCounts(reader.countWords);
+    this.#scopes = createScopes(reader, (chunkId) => this.#versions[chunkId] ?? 0);
   }
 
   /** First half, while the question is being embedded: who may see what, and the candidates by words. */
@@ -58,14 +66,13 @@ export class RetrievalEngine {
     this.#reader.snapshot(() => {
       this.#readChunks();
       this.#readAuthority();
-      const scope = this.#reader.listScope(request);
-      const isAllowed = this.#allow(scope);
+      const scope = this.#scopes.open(request);
       const total = Math.max(1, this.#total);
-      const dictionary = this.#reader.readDictionary([...new Set(scope.map((version) => version.kb))]);
-      const words = weighWords(request.query, dictionary, this.#reader.countWords, total);
+      const dictionary = this.#reader.readDictionary(scope.kbs);
+      const words = weighWords(request.query, dictionary, (list) => this.#counts.of(list, total), total);
       const scorer = createLexicalScorer(request.query, words, this.#sample());
-      const lexical = scope.length === 0 ? [] : this.#reader.findWords(boundWords(words, total), Math.max(limit, listLimit), isAllowed);
-      this.#pending.set(id, { viewer: request.viewer, scope, isAllowed, words, scorer, lexical });
+      const lexical = scope.kbs.length === 0 ? [] : this.#words.find(boundWords(words, total), Math.max(limit, listLimit), scope.isAllowed);
+      this.#pending.set(id, { viewer: request.viewer, scope, words, scorer, lexical });
     });
     return { ms: performance.now() - started };
   }
@@ -81,7 +88,7 @@ export class RetrievalEngine {
     if (pending === undefined) return { hits: [], dense: false, ms: { dense: 0, fuse: 0 } };
     const started = performance.now();
     return this.#reader.snapshot(() => {
-      const dense = vector === null ? [] : this.#findDense(pending, vector, Math.max(limit, listLimit));
+      const dense = vector === null ? [] : this.#findDense(pending.scope, vector, Math.max(limit, listLimit));
       const afterDense = performance.now();
       const candidates = this.#reader.readCandidates([...new Set([...pending.lexical, ...dense.map((found) => found.chunkId)])]);
       const scored = scoreCandidates({
@@ -92,10 +99,35 @@ export class RetrievalEngine {
         vector,
         ...this.#geometry(pending.scope, vector),
         bonus: (chunkId) => this.#bonusOf(chunkId),
-        superseded: new Set(pending.scope.filter((version) => version.superseded).map((version) => version.version)),
+        superseded: pending.scope.superseded,
       });
       const hits = this.#present(scored, limit, pending.viewer);
       return { hits, dense: dense.length > 0, ms: { dense: afterDense - started, fuse: performance.now() - afterDense } };
+    });
+  }
+
+  /** The vector half alone, for measuring it against exact vectors: whose chunks count, what the index finds, and what it should have found them by. */
+  openDense(request: Scope): {
+    readonly chunkIds: readonly number[];
+    readonly find: (vector: Float32Array) => readonly number[];
+    readonly scoreOf: (question: Float32Array) => (chunkId: number, vector: Float32Array) => number;
+  } {
+    return this.#reader.snapshot(() => {
+      this.#readChunks();
+      this.#readAuthority();
+      const scope = this.#scopes.open(request);
+      const { isAllowed } = scope;
+      for (const kb of scope.kbs) this.#denseOf(kb);
+      const chunkIds: number[] = [];
+      for (let id = 1; id <= this.#lastChunk; id++) if (isAllowed(id)) chunkIds.push(id);
+      const find = (vector: Float32Array): readonly number[] => this.#findDense(scope, vector, listLimit).map((found) => found.chunkId);
+      const scoreOf = (question: Float32Array) => {
+        const { mean, groupOf } = this.#geometry(scope, question);
+        const towards = centre(question, mean);
+        return (chunkId: number, vector: Float32Array): number =>
+          blendCloseness(dot(towards, centre(vector, mean)), groupOf(chunkId)) + this.#bonusOf(chunkId);
+      };
+      return { chunkIds, find, scoreOf };
     });
   }
 
@@ -124,12 +156,7 @@ export class RetrievalEngine {
       this.#sizes[version] = (this.#sizes[version] as number) + 1;
       this.#lastChunk = chunkId;
     });
-  }
-
-  #allow(scope: readonly ScopeVersion[]): (chunkId: number) => boolean {
-    const allowed = new Uint8Array(1 + scope.reduce((largest, { version }) => Math.max(largest, version), 0));
-    for (const { version } of scope) allowed[version] = 1;
-    return (chunkId) => allowed[this.#versions[chunkId] ?? 0] === 1;
+    this.#words.update();
   }
 
   /** Taken again when the base has grown by a quarter. */
@@ -142,13 +169,10 @@ export class RetrievalEngine {
     return sample;
   }
 
-  #findDense(pending: Pending, vector: Float32Array, limit: number): readonly DenseFound[] {
+  #findDense({ kbs, isAllowed }: OpenScope, vector: Float32Array, limit: number): readonly DenseFound[] {
     const found: DenseFound[] = [];
     const bonus = (chunkId: number): number => this.#bonusOf(chunkId);
-    for (const kb of new Set(pending.scope.map((version) => version.kb))) {
-      const index = this.#denseOf(kb);
-      found.push(...index.find({ vector, limit, isAllowed: pending.isAllowed, bonus }));
-    }
+    for (const kb of kbs) found.push(...this.#denseOf(kb).find({ vector, limit, isAllowed, bonus }));
     return found.sort((a, b) => b.score - a.score).slice(0, limit);
   }
 
@@ -182,10 +206,10 @@ export class RetrievalEngine {
 
   /** Mean of the largest base asked (the vectors of one embedder share their cone), and closeness to whole documents. */
   #geometry(
-    scope: readonly ScopeVersion[],
+    { kbs }: OpenScope,
     vector: Float32Array | null,
   ): { readonly mean: Float32Array | null; readonly groupOf: (chunkId: number) => number | null } {
-    const indexes = [...new Set(scope.map((version) => version.kb))].flatMap((kb) => this.#dense.get(kb) ?? []).sort((a, b) => b.size - a.size);
+    const indexes = kbs.flatMap((kb) => this.#dense.get(kb) ?? []).sort((a, b) => b.size - a.size);
     const closeness = vector === null ? [] : indexes.map((index) => index.groupCloseness(vector));
     return { mean: indexes[0]?.mean ?? null, groupOf: (chunkId) => closeness.map((of) => of(chunkId)).find((value) => value !== null) ?? null };
   }

@@ -1,5 +1,6 @@
 /** @file Candidates in their final order: exact word and vector scores, fused; old editions behind the one in force; twins folded. */
 import { blendCloseness } from "./dense-index.ts";
+import { dot } from "./dot.ts";
 import type { LexicalScorer } from "./lexical-score.ts";
 import type { Candidate } from "./reader.ts";
 
@@ -80,14 +81,8 @@ function ranksOf(candidates: readonly Candidate[], members: ReadonlySet<number>,
   return new Map(order.map((i, rank) => [(candidates[i] as Candidate).chunkId, rank + 1]));
 }
 
-export function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-}
-
 /** Unit length, the mean taken away. Plain loops: this runs for every candidate of every question. */
-function centre(vector: Float32Array, mean: Float32Array | null): Float32Array {
+export function centre(vector: Float32Array, mean: Float32Array | null): Float32Array {
   const moved = vector.slice();
   if (mean !== null && mean.length === vector.length) for (let i = 0; i < moved.length; i++) moved[i] = (moved[i] as number) - (mean[i] as number);
   const scale = 1 / Math.sqrt(dot(moved, moved) || 1);

@@ -18,7 +18,6 @@ export type Candidate = {
   /** Index words as stored, separated by blanks. */
   readonly body: string;
   readonly context: string;
-  readonly hash: Uint8Array;
   /** The exact vector of the base's embedder; null until it is made. */
   readonly vector: Float32Array | null;
 };
@@ -47,11 +46,15 @@ export type Dictionary = { readonly words: readonly string[]; readonly synonyms:
 export type IndexReader = {
   /** Runs `work` on one unchanging state of the data. */
   snapshot<T>(work: () => T): T;
+  /** Another number whenever something was written; inside a snapshot, that of the snapshot. */
+  dataVersion(): number;
   listScope(scope: Scope): readonly ScopeVersion[];
   readDictionary(kbs: readonly number[]): Dictionary;
   countWords(words: readonly string[]): readonly WordCount[];
-  /** Best first by BM25 over any of the words, only chunks `isAllowed`; the filter runs inside the query. */
-  findWords(words: readonly string[], limit: number, isAllowed: (chunkId: number) => boolean): readonly number[];
+  /** Every place of a word, chunk by chunk: twice the chunk's id, plus one where it stands in the text and not in the titles above it. */
+  readPlaces(word: string): readonly number[];
+  /** Chunks with an id above `after`, oldest first, with the number of words of text and titles together. */
+  eachLength(after: number, use: (chunkId: number, words: number) => void): void;
   /** Chunks with an id above `after`, oldest first, with their version. */
   eachChunk(after: number, use: (chunkId: number, version: number) => void): void;
   /** Codes of vectors written after `after` (a running number), oldest first. */

@@ -33,14 +33,40 @@ function addSynonyms(group: readonly string[], weights: Map<string, number>): vo
 }
 
 /** The rarest words that together stay within the limit: they find the candidates; ranking then uses all words. */
-export function boundWords(words: readonly QueryWord[], total: number): string[] {
-  const chosen: string[] = [];
+export function boundWords(words: readonly QueryWord[], total: number): QueryWord[] {
+  const chosen: QueryWord[] = [];
   let visited = 0;
-  for (const { word, chunks } of words) {
-    const common = chunks > total * 0.2 && chosen.length >= 3;
-    if (chosen.length > 0 && (common || visited + chunks > postingsLimit)) continue;
-    visited += chunks;
+  for (const word of words) {
+    const common = word.chunks > total * 0.2 && chosen.length >= 3;
+    if (chosen.length > 0 && (common || visited + word.chunks > postingsLimit)) continue;
+    visited += word.chunks;
     chosen.push(word);
   }
   return chosen;
+}
+
+/** Words in so many chunks are counted anew only when the base has grown by a twentieth: counting walks every place. */
+const commonFrom = 500;
+const keptCounts = 20_000;
+
+/** How many chunks hold a word. Rare ones are counted every time: a new document's own word must be found at once. */
+export class WordCounts {
+  readonly #count: (words: readonly string[]) => readonly WordCount[];
+  readonly #known = new Map<string, WordCount>();
+  #at = 0;
+
+  constructor(count: (words: readonly string[]) => readonly WordCount[]) {
+    this.#count = count;
+  }
+
+  of(words: readonly string[], total: number): readonly WordCount[] {
+    if (total > this.#at * 1.05 || this.#known.size > keptCounts) {
+      this.#known.clear();
+      this.#at = total;
+    }
+    const fresh = new Map(this.#count(words.filter((word) => !this.#known.has(word))).map((count) => [count.word, count]));
+    const counts = words.map((word) => this.#known.get(word) ?? (fresh.get(word) as WordCount));
+    for (const [word, count] of fresh) if (count.chunks >= commonFrom) this.#known.set(word, count);
+    return counts;
+  }
 }

@@ -11,7 +11,7 @@ import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } fro
 import { CpuExecutable } from "./cpu-executable.ts";
 import { cpuKernels } from "./kernels.ts";
 import { CpuTensor, NativeMemory } from "./memory.ts";
-import { type Address, loadNative, memoryAt, type Native } from "./native.ts";
+import { type Address, loadNative, type Native } from "./native.ts";
 import { packWeights } from "./pack-weights.ts";
 import { tensorsBytes } from "./plan-bytes.ts";
 
@@ -170,6 +170,3 @@ export class CpuDevice implements Device {
     return memory;
   }
 }
-
-/** Shared control memory of a run: cancel flag, node under way. */
-export const controlView = (address: Address): Int32Array => new Int32Array(memoryAt(address, 8));

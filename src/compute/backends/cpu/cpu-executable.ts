@@ -7,10 +7,11 @@ import type { Node, Program } from "../../graph/program.ts";
 import { planMemory } from "../../memory/plan-memory.ts";
 import { ops } from "../../ops/index.ts";
 import { type Executable, type MemoryNeed, type RunOptions, type TensorData, typedView } from "../backend.ts";
-import { type CpuDevice, controlView } from "./cpu-device.ts";
+import { writeChecked } from "../write-checked.ts";
+import type { CpuHost } from "./cpu-host.ts";
 import { cpuKernels } from "./kernels.ts";
-import { NativeMemory, writeChecked } from "./memory.ts";
-import type { Address } from "./native.ts";
+import { NativeMemory } from "./memory.ts";
+import { type Address, memoryAt } from "./native.ts";
 import { nodesBytes, type PlanTensor, tensorsBytes } from "./plan-bytes.ts";
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
@@ -19,7 +20,7 @@ const cancelled = -3;
 export class CpuExecutable implements Executable {
   readonly program: Program;
   readonly memory: MemoryNeed;
-  readonly #device: CpuDevice;
+  readonly #device: CpuHost;
   readonly #plan: Address;
   /** The nodes that run: views do not. */
   readonly #nodes: readonly Node[];
@@ -31,7 +32,7 @@ export class CpuExecutable implements Executable {
   #running = 0;
   #disposed = false;
 
-  constructor(device: CpuDevice, program: Program, given: ReadonlyMap<number, NativeMemory>, packedBytes: number) {
+  constructor(device: CpuHost, program: Program, given: ReadonlyMap<number, NativeMemory>, packedBytes: number) {
     checkProgram(program);
     this.#device = device;
     this.program = program;
@@ -105,7 +106,8 @@ export class CpuExecutable implements Executable {
     this.#writeInputs(inputs);
     const { native, pool } = this.#device;
     const [, , scratch, control] = this.#owned;
-    const flags = controlView(control.address);
+    // Memory both sides see: cancel flag, node under way.
+    const flags = new Int32Array(memoryAt(control.address, 8));
     flags[0] = signal?.aborted ? 1 : 0;
     const cancel = (): void => {
       flags[0] = 1;

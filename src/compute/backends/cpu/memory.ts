@@ -1,7 +1,8 @@
 /** @file Native memory with one owner each. Reading after disposal and freeing under a borrower are named errors, never a crash. */
 import { StarboxError } from "#base";
-import { formatSpec, specBytes, type TensorSpec } from "../../dtype.ts";
+import { specBytes, type TensorSpec } from "../../dtype.ts";
 import { type DeviceTensor, type TensorData, typedView } from "../backend.ts";
+import { writeChecked } from "../write-checked.ts";
 import { type Address, memoryAt, type Native } from "./native.ts";
 
 export class NativeMemory implements Disposable {
@@ -95,17 +96,4 @@ export class CpuTensor implements DeviceTensor {
     this.#derived.length = 0;
     this.memory[Symbol.dispose]();
   }
-}
-
-/** Throws tensor_invalid when kind or number of values differ from the specification. */
-export function writeChecked(name: string, spec: TensorSpec, data: TensorData, target: ArrayBuffer, offset = 0): void {
-  const bytes = specBytes(spec);
-  const expected = typedView(spec.dtype, new ArrayBuffer(0)).constructor;
-  if (data.constructor !== expected || data.byteLength !== bytes) {
-    throw new StarboxError(
-      "tensor_invalid",
-      `"${name}": expected ${bytes} bytes in a ${expected.name} for ${formatSpec(spec)}, got ${data.byteLength} in a ${data.constructor.name}.`,
-    );
-  }
-  new Uint8Array(target, offset, bytes).set(new Uint8Array(data.buffer, data.byteOffset, bytes));
 }

@@ -1,16 +1,16 @@
 /** @file ggml as a device: how other chips come in. A program becomes one ggml graph; ggml itself is asked whether it takes each node. */
 import os from "node:os";
 import { StarboxError } from "#base";
-import { dtypes, elementCount, formatSpec, specBytes, type TensorSpec } from "../../dtype.ts";
+import { elementCount, type TensorSpec } from "../../dtype.ts";
 import { removeDead } from "../../graph/passes/remove-dead.ts";
 import { printNode } from "../../graph/print.ts";
 import type { Node, Program } from "../../graph/program.ts";
-import { type CompileOptions, type Device, type DeviceTensor, type Executable, type TensorData, typedView } from "../backend.ts";
-import { writeChecked } from "../cpu/memory.ts";
+import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } from "../backend.ts";
 import { GgmlExecutable } from "./ggml-executable.ts";
+import { GgmlTensor, newTensor } from "./ggml-tensor.ts";
 import { ggmlKernels, ggmlTranslations } from "./kernels.ts";
 import { type Ggml, ggmlFolders, loadGgml, type Pointer } from "./native.ts";
-import { innermostFirst, Scope } from "./scope.ts";
+import { Scope } from "./scope.ts";
 
 const deviceKinds = ["processor", "graphics", "integrated graphics", "accelerator"] as const;
 
@@ -32,55 +32,6 @@ export function findGgmlChips(): GgmlChip[] {
     }
   }
   return [...chips.values()];
-}
-
-export class GgmlTensor implements DeviceTensor {
-  readonly spec: TensorSpec;
-  readonly name: string;
-  readonly #g: Ggml;
-  #ctx: Pointer;
-  #buffer: Pointer;
-  readonly #tensor: Pointer;
-
-  constructor(g: Ggml, backend: Pointer, name: string, spec: TensorSpec, data?: TensorData) {
-    this.#g = g;
-    this.spec = spec;
-    this.name = name;
-    this.#ctx = g.init(g.tensorOverhead() * 2);
-    this.#tensor = newTensor(g, this.#ctx, spec);
-    this.#buffer = g.allocTensors(this.#ctx, backend);
-    if (this.#buffer === 0) throw new StarboxError("memory_exceeded", `ggml: no memory for "${name}", ${formatSpec(spec)}.`);
-    if (data !== undefined) this.write(data);
-  }
-
-  get pointer(): Pointer {
-    if (this.#ctx === 0) throw new StarboxError("disposed", `"${this.name}" was used after dispose().`);
-    return this.#tensor;
-  }
-
-  write(data: TensorData): void {
-    const bytes = new ArrayBuffer(specBytes(this.spec));
-    writeChecked(this.name, this.spec, data, bytes);
-    this.#g.set(this.pointer, new Uint8Array(bytes), 0, bytes.byteLength);
-  }
-
-  read(): TensorData {
-    const bytes = new ArrayBuffer(specBytes(this.spec));
-    this.#g.get(this.pointer, new Uint8Array(bytes), 0, bytes.byteLength);
-    return typedView(this.spec.dtype, bytes);
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#ctx === 0) return;
-    this.#g.bufferFree(this.#buffer);
-    this.#g.free(this.#ctx);
-    this.#ctx = 0;
-    this.#buffer = 0;
-  }
-}
-
-export function newTensor(g: Ggml, ctx: Pointer, spec: TensorSpec): Pointer {
-  return g.newTensor(ctx, dtypes[spec.dtype].id, 4, BigInt64Array.from(innermostFirst(spec.shape), BigInt));
 }
 
 export class GgmlDevice implements Device {

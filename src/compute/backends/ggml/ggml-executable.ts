@@ -3,8 +3,8 @@ import { StarboxError } from "#base";
 import { specBytes, type TensorSpec } from "../../dtype.ts";
 import type { Program } from "../../graph/program.ts";
 import { type DeviceTensor, type Executable, type MemoryNeed, type RunOptions, type TensorData, typedView } from "../backend.ts";
-import { writeChecked } from "../cpu/memory.ts";
-import { type GgmlDevice, GgmlTensor, newTensor } from "./ggml-device.ts";
+import { writeChecked } from "../write-checked.ts";
+import { type GgmlHost, GgmlTensor, newTensor } from "./ggml-tensor.ts";
 import { ggmlTranslations } from "./kernels.ts";
 import type { Pointer } from "./native.ts";
 import { Scope } from "./scope.ts";
@@ -19,7 +19,7 @@ type Derived = {
 export class GgmlExecutable implements Executable {
   readonly program: Program;
   readonly memory: MemoryNeed;
-  readonly #device: GgmlDevice;
+  readonly #device: GgmlHost;
   readonly #ctx: Pointer;
   readonly #inputCtx: Pointer;
   readonly #inputBuffer: Pointer;
@@ -30,7 +30,7 @@ export class GgmlExecutable implements Executable {
   readonly #outputs = new Map<string, { readonly tensor: Pointer; readonly spec: TensorSpec }>();
   #disposed = false;
 
-  constructor(device: GgmlDevice, program: Program, parameters: Readonly<Record<string, DeviceTensor>>) {
+  constructor(device: GgmlHost, program: Program, parameters: Readonly<Record<string, DeviceTensor>>) {
     const { g } = device;
     this.#device = device;
     this.program = program;

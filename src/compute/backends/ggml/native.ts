@@ -17,14 +17,10 @@ export function ggmlFolders(): string[] {
   const require = createRequire(import.meta.url);
   const os = { linux: "linux", darwin: "mac", win32: "win" }[process.platform as string] ?? process.platform;
   const arch = os === "mac" && process.arch === "arm64" ? "arm64-metal" : process.arch;
+  const roots = require.resolve.paths("@node-llama-cpp/any") ?? [];
   return ["", "-cuda", "-cuda-ext", "-vulkan"].flatMap((suffix) => {
-    try {
-      const root = path.dirname(require.resolve(`@node-llama-cpp/${os}-${arch}${suffix}/package.json`));
-      const bins = path.join(root, "bins");
-      return fs.readdirSync(bins).map((name) => path.join(bins, name));
-    } catch {
-      return [];
-    }
+    const found = roots.map((root) => path.join(root, "@node-llama-cpp", `${os}-${arch}${suffix}`, "bins")).find((bins) => fs.existsSync(bins));
+    return found === undefined ? [] : fs.readdirSync(found).map((name) => path.join(found, name));
   });
 }
 

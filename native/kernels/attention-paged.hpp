@@ -1,0 +1,115 @@
+/** @file Attention over a paged cache: a tile of keys is gathered from its pages, for all rows and heads of the task at once. */
+#pragma once
+#include "attention-forward.hpp"
+
+namespace sb {
+namespace SB_TIER {
+
+/** A block of q8_0: an f16 scale and 32 whole numbers. */
+struct Block8 {
+  uint16_t scale;
+  int8_t q[32];
+};
+
+static inline float half_one(uint16_t h) {
+  vu x{};
+  x[0] = h;
+  return half_to_float(x)[0];
+}
+
+/** n elements of a cache as f32; where they lie if they are f32. */
+static inline const float *cache_row(View cache, int64_t at, int64_t n, float *buffer) {
+  if (cache.type != SB_Q8_0) return read_row(cache, at, n, buffer);
+  for (int64_t i = 0; i < n; i += 32) {
+    Block8 block;
+    std::memcpy(&block, cache.data + (at + i) / 32 * static_cast<int64_t>(sizeof block), sizeof block);
+    const float scale = half_one(block.scale);
+    for (int j = 0; j < 32; j++) buffer[i + j] = scale * static_cast<float>(block.q[j]);
+  }
+  return buffer;
+}
+
+static inline void cache_quantize(Block8 *to, const float *x) {
+  float most = 0;
+  for (int j = 0; j < 32; j++) most = __builtin_fabsf(x[j]) > most ? __builtin_fabsf(x[j]) : most;
+  const float d = most / 127.0f, inverse = d != 0 ? 1.0f / d : 0.0f;
+  to->scale = static_cast<uint16_t>(float_to_half(splat(d))[0]);
+  for (int j = 0; j < 32; j++) {
+    const float y = x[j] * inverse;
+    to->q[j] = y == y ? static_cast<int8_t>(__builtin_roundf(y)) : 0;
+  }
+}
+
+static void attention_cache_write(View cache, int64_t at, View x, int64_t x_at, int64_t n) {
+  if (cache.type != SB_Q8_0) return move_row(cache, at, x, x_at, n);
+  for (int64_t i = 0; i < n; i += 32) {
+    float row[32];
+    Block8 block;
+    widen_to(row, x, x_at + i, 32);
+    cache_quantize(&block, row);
+    std::memcpy(cache.data + (at + i) / 32 * static_cast<int64_t>(sizeof block), &block, sizeof block);
+  }
+}
+
+/** The task's own buffers, a tile of packed keys and of values, and rows on their way there. */
+static int64_t attention_paged_floats(const AttentionJob &job) {
+  return attention_forward_floats(job, 1) + kTileKeys * (job.width + job.padded) + NR * job.width + 64;
+}
+
+/** Keys [key, key + count) of the sequence; rows of a page number out of range are zeros. */
+static void gather_tile(const PagedJob &job, View cache, int64_t kv, int64_t key, int64_t count, float *buffer, float *panels, float *rows_to) {
+  const AttentionJob &base = job.base;
+  for (int64_t p = 0; p < count; p += NR) {
+    const float *at[NR];
+    const int64_t n = count - p < NR ? count - p : NR;
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t position = key + p + i, page = job.pages[position / job.page_rows];
+      float *own = buffer + i * base.width;
+      if (page < 0 || page >= job.n_pages) {
+        std::memset(own, 0, static_cast<size_t>(base.width) * 4);
+        at[i] = own;
+      } else {
+        at[i] = cache_row(cache, ((page * job.page_rows + position % job.page_rows) * base.kv_heads + kv) * base.width, base.width, own);
+      }
+    }
+    pack_block(at, n, base.width, base.padded, panels ? panels + p * base.width : nullptr, rows_to ? rows_to + p * base.padded : nullptr);
+  }
+}
+
+static void attention_paged(const PagedJob &job, int64_t begin, int64_t rows, int64_t head, int64_t heads, float *work) {
+  const AttentionJob &base = job.base;
+  const int64_t kv = head / (base.heads / base.kv_heads), all = rows * heads;
+  const ForwardWork w = forward_work(base, work, 0, 1);
+  float *panels = work + attention_forward_floats(base, 1), *values = panels + kTileKeys * base.width, *buffer = values + kTileKeys * base.padded;
+  // Row r of head h is row h * rows + r of one tall tile.
+  for (int64_t h = 0; h < heads; h++) {
+    ForwardWork part = w;
+    part.q += h * rows * base.width, part.o += h * rows * base.padded, part.most += h * rows, part.sum += h * rows;
+    forward_begin(base, part, job.row + begin, rows, head + h);
+  }
+  const int64_t first = job.position + begin, end = first + rows;  // positions of the new rows
+  const int64_t start = base.window > 0 && first - base.window + 1 > 0 ? first - base.window + 1 : 0;
+  TileMask mask;
+  mask.windowed = false;
+  for (int64_t key = start; key < end; key += kTileKeys) {
+    const int64_t have = end - key < kTileKeys ? end - key : kTileKeys, keys = (have + NR - 1) / NR * NR;
+    bool cut = keys != have;
+    for (int64_t i = 0; i < all; i++) {
+      const int64_t position = first + i % rows, seen = position + 1 - key, hidden = base.window > 0 ? position - base.window + 1 - key : 0;
+      mask.lo[i] = static_cast<int32_t>(hidden < 0 ? 0 : hidden < have ? hidden : have);
+      mask.hi[i] = static_cast<int32_t>(seen < 0 ? 0 : seen < have ? seen : have);
+      cut = cut || mask.lo[i] > 0 || mask.hi[i] < keys;
+    }
+    gather_tile(job, base.k, kv, key, have, buffer, panels, nullptr);
+    gather_tile(job, base.v, kv, key, have, buffer, nullptr, values);
+    forward_tile(base, w, all, panels, values, keys, mask, cut);
+  }
+  for (int64_t h = 0; h < heads; h++) {
+    ForwardWork part = w;
+    part.o += h * rows * base.padded, part.most += h * rows, part.sum += h * rows;
+    forward_end(base, part, job.row + begin, rows, head + h);
+  }
+}
+
+}  // namespace SB_TIER
+}  // namespace sb

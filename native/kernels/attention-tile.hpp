@@ -1,0 +1,226 @@
+/** @file The arithmetic on one tile: f32 micro-kernel, packing, and the online softmax step. */
+#pragma once
+#include "attention.h"
+#include "view.hpp"
+
+namespace sb {
+namespace SB_TIER {
+
+#if SB_W == 16 || defined(__aarch64__)
+constexpr int MR = 12;  // 32 registers: 24 sums
+#else
+constexpr int MR = 6;   // 16 registers: 12 sums
+#endif
+constexpr int NR = 2 * SB_W;
+
+/** A [m, k] by strides, B [k, n] in panels of NR columns: element (k, n) at b + n/NR*panel + k*ldb + n%NR. */
+struct Product {
+  const float *a;
+  int64_t a_row, a_col;
+  const float *b;
+  int64_t ldb, panel;
+  float *c;
+  int64_t ldc;
+};
+
+template <int M, bool by_column, bool add>
+static inline void micro(const float *a, int64_t stride, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t k) {
+  vf s0[M], s1[M];
+#pragma GCC unroll 12
+  for (int i = 0; i < M; i++) {
+    s0[i] = add ? load(c + i * ldc) : vf{};
+    s1[i] = add ? load(c + i * ldc + W) : vf{};
+  }
+  for (int64_t p = 0; p < k; p++, b += ldb) {
+    const vf b0 = load(b), b1 = load(b + W);
+#pragma GCC unroll 12
+    for (int i = 0; i < M; i++) {
+      const vf x = splat(by_column ? a[p * stride + i] : a[i * stride + p]);
+      s0[i] += x * b0;
+      s1[i] += x * b1;
+    }
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < M; i++) {
+    store(c + i * ldc, s0[i]);
+    store(c + i * ldc + W, s1[i]);
+  }
+}
+
+template <int M, bool by_column, bool add>
+static void strip(const float *a, int64_t stride, const Product &g, float *c, int64_t n0, int64_t n1, int64_t k0, int64_t k1) {
+  const float *from = by_column ? a + k0 * stride : a + k0;
+  for (int64_t n = n0; n < n1; n += NR) micro<M, by_column, add>(from, stride, g.b + n / NR * g.panel + k0 * g.ldb, g.ldb, c + n, g.ldc, k1 - k0);
+}
+
+template <int M, bool by_column, bool add>
+static inline void strip_of(int64_t m, const float *a, int64_t stride, const Product &g, float *c, int64_t n0, int64_t n1, int64_t k0, int64_t k1) {
+  if constexpr (M > 0) {
+    if (m == M) strip<M, by_column, add>(a, stride, g, c, n0, n1, k0, k1);
+    else strip_of<M - 1, by_column, add>(m, a, stride, g, c, n0, n1, k0, k1);
+  }
+}
+
+/** Rows [m0, m0 + m), m <= MR, of C over columns [n0, n1) (whole panels) and k in [k0, k1). A by rows (a_col 1) or columns (a_row 1). */
+template <bool by_column, bool add>
+static inline void product(const Product &g, int64_t m0, int64_t m, int64_t n0, int64_t n1, int64_t k0, int64_t k1) {
+  strip_of<MR, by_column, add>(m, g.a + m0 * g.a_row, by_column ? g.a_col : g.a_row, g, g.c + m0 * g.ldc, n0, n1, k0, k1);
+}
+
+/** Rows of one strip when `rows` are spread evenly: no strip is left with a row or two. */
+static inline int64_t strip_rows(int64_t rows) {
+  const int64_t strips = (rows + MR - 1) / MR;
+  return strips ? (rows + strips - 1) / strips : 1;
+}
+
+/** Rows of K or V as f32: transposed in panels and/or as padded rows. Rows past `end` up to the panel's border become 0. */
+static void pack_block(const float *const *source, int64_t count, int64_t width, int64_t padded, float *panels, float *rows_to) {
+  const int64_t whole = (count + NR - 1) / NR * NR;
+  for (int64_t r = 0; r < whole; r++) {
+    if (rows_to) {
+      float *to = rows_to + r * padded;
+      if (r < count) std::memcpy(to, source[r], static_cast<size_t>(width) * 4);
+      const int64_t filled = r < count ? width : 0;
+      std::memset(to + filled, 0, static_cast<size_t>(padded - filled) * 4);
+    }
+  }
+  if (!panels) return;
+  for (int64_t p = 0; p < whole; p += NR) {
+    float *to = panels + p * width;
+    const int64_t have = count - p < NR ? count - p : NR;
+    if (have < NR) std::memset(to, 0, static_cast<size_t>(width) * NR * 4);
+    for (int64_t r = 0; r < have; r++)
+      for (int64_t d = 0; d < width; d++) to[d * NR + r] = source[p + r][d];
+  }
+}
+
+static void attention_pack(const AttentionJob &job, View source, int64_t kv_head, int64_t begin, int64_t end, float *panels, float *rows_to) {
+  alignas(64) float buffer[NR * kMaxWidth];
+  const float *at[NR];
+  const int64_t width = job.width;
+  for (int64_t r = begin; r < end; r += NR) {
+    const int64_t count = end - r < NR ? end - r : NR;
+    for (int64_t i = 0; i < count; i++) at[i] = read_row(source, ((r + i) * job.kv_heads + kv_head) * width, width, buffer + i * kMaxWidth);
+    pack_block(at, count, width, job.padded, panels ? panels + r * width : nullptr, rows_to ? rows_to + r * job.padded : nullptr);
+  }
+}
+
+/** What of a key tile each row sees: columns [lo, hi), and where a window cuts, by positions. */
+struct TileMask {
+  int32_t lo[kTileRows], hi[kTileRows];
+  bool windowed;              // some row is cut by the window inside this tile
+  const int32_t *row_position;  // of the tile's rows
+  int32_t key_position[kTileKeys];
+  int64_t window;
+  bool causal;
+};
+
+static inline bool in_window(const TileMask &mask, int64_t row, int64_t key) {
+  const int64_t d = static_cast<int64_t>(mask.row_position[row]) - mask.key_position[key];
+  return d < mask.window && (mask.causal || -d < mask.window);
+}
+
+/** Scores a row must not see become -Infinity, from column n0 to n1. */
+static inline void mask_row(const TileMask &mask, int64_t row, float *s, int64_t n0, int64_t n1) {
+  const float none = -__builtin_inff();
+  for (int64_t j = n0; j < mask.lo[row] && j < n1; j++) s[j] = none;
+  for (int64_t j = mask.hi[row] > n0 ? mask.hi[row] : n0; j < n1; j++) s[j] = none;
+  if (mask.windowed)
+    for (int64_t j = mask.lo[row]; j < mask.hi[row]; j++)
+      if (!in_window(mask, row, j)) s[j] = none;
+}
+
+static inline vf capped(vf s, vf cap) { return cap * vtanh(s / cap); }
+
+/** One row of the online softmax over columns [n0, n1): scores become weights; the running maximum, sum and output follow. */
+static inline void softmax_step(float *s, int64_t n0, int64_t n1, float softcap, bool cut, const TileMask &mask, int64_t row, float *most, float *sum, float *o, int64_t padded) {
+  if (softcap > 0) {
+    const vf cap = splat(softcap);
+    for (int64_t j = n0; j < n1; j += W) store(s + j, capped(load(s + j), cap));
+  }
+  if (cut) mask_row(mask, row, s, n0, n1);
+  vf top = load(s + n0), other = load(s + n0 + W);
+  for (int64_t j = n0 + NR; j < n1; j += NR) {
+    top = vmax(top, load(s + j));
+    other = vmax(other, load(s + j + W));
+  }
+  const float here = lanes_max(vmax(top, other)), before = *most, now = here > before || here != here ? here : before;  // NaN wins
+  if (now == -__builtin_inff()) {  // nothing seen yet
+    for (int64_t j = n0; j < n1; j += W) store(s + j, vf{});
+    return;
+  }
+  const vf m = splat(now);
+  vf total0{}, total1{};
+  for (int64_t j = n0; j < n1; j += NR) {
+    const vf e0 = vexp_fast(load(s + j) - m), e1 = vexp_fast(load(s + j + W) - m);
+    store(s + j, e0);
+    store(s + j + W, e1);
+    total0 += e0;
+    total1 += e1;
+  }
+  const float added = lanes_sum(total0 + total1);
+  if (now != before) {
+    const vf keep = vexp_fast(splat(before) - m);
+    for (int64_t d = 0; d < padded; d += W) store(o + d, load(o + d) * keep);
+    *sum = *sum * keep[0] + added;
+    *most = now;
+  } else {
+    *sum += added;
+  }
+}
+
+/** Walks what the rows of a task see: ranges of keys from its own segment up through the ancestors, neighbours joined,
+ * cut into tiles that begin on a panel's border. `visit(key, keys, mask, cut)`. */
+template <class Visit>
+static void walk_tiles(const AttentionJob &job, const AttentionTask &task, TileMask &mask, Visit visit) {
+  int32_t row_positions[kTileRows];
+  int32_t row_least = INT32_MAX, row_most = INT32_MIN;
+  for (int64_t r = 0; r < task.rows; r++) {
+    row_positions[r] = job.positions ? job.positions[task.row + r] : static_cast<int32_t>(task.row + r);
+    row_least = row_positions[r] < row_least ? row_positions[r] : row_least;
+    row_most = row_positions[r] > row_most ? row_positions[r] : row_most;
+  }
+  mask.row_position = row_positions;
+  mask.window = job.window;
+  mask.causal = job.causal;
+  int32_t segment = task.segment;
+  bool own = true;
+  while (segment >= 0) {
+    int64_t lo = job.starts[segment], hi = own && job.causal ? task.row + task.rows : job.ends[segment];
+    int32_t next = job.parents[segment];
+    while (next >= 0 && job.ends[next] == lo) {
+      lo = job.starts[next];
+      next = job.parents[next];
+    }
+    for (int64_t key = lo / NR * NR; key < hi; key += kTileKeys) {
+      const int64_t keys = hi - key < kTileKeys ? (hi - key + NR - 1) / NR * NR : kTileKeys;
+      bool cut = key < lo || key + keys > hi;
+      for (int64_t r = 0; r < task.rows; r++) {
+        const int64_t last = own && job.causal ? task.row + r + 1 : hi;
+        mask.lo[r] = static_cast<int32_t>(lo > key ? lo - key : 0);
+        mask.hi[r] = static_cast<int32_t>(last - key < 0 ? 0 : last - key < keys ? last - key : keys);
+        cut = cut || mask.hi[r] < keys;
+      }
+      mask.windowed = false;
+      if (job.window > 0) {
+        int32_t key_least = INT32_MAX, key_most = INT32_MIN;
+        for (int64_t j = mask.lo[0]; j < keys && key + j < hi; j++) {
+          const int32_t at = job.positions ? job.positions[key + j] : static_cast<int32_t>(key + j);
+          mask.key_position[j] = at;
+          key_least = at < key_least ? at : key_least;
+          key_most = at > key_most ? at : key_most;
+        }
+        const int64_t nearest = static_cast<int64_t>(row_least) - key_most, farthest = static_cast<int64_t>(row_most) - key_least;
+        const int64_t ahead = static_cast<int64_t>(key_least) - row_most, far_ahead = static_cast<int64_t>(key_most) - row_least;
+        if (nearest >= job.window || (!job.causal && ahead >= job.window)) continue;
+        mask.windowed = farthest >= job.window || (!job.causal && far_ahead >= job.window);
+      }
+      visit(key, keys, cut || mask.windowed);
+    }
+    segment = next;
+    own = false;
+  }
+}
+
+}  // namespace SB_TIER
+}  // namespace sb

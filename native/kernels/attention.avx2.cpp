@@ -1,0 +1,2 @@
+/** @file Attention, avx2 tier. */
+#include "attention.hpp"

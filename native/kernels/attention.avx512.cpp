@@ -1,0 +1,2 @@
+/** @file Attention, avx512 tier. */
+#include "attention.hpp"

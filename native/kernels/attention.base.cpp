@@ -1,0 +1,2 @@
+/** @file Attention, base tier. */
+#include "attention.hpp"

@@ -1,0 +1,2 @@
+/** @file Elementwise kernels, avx2 tier. */
+#include "elementwise.hpp"

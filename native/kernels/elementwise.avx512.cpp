@@ -1,0 +1,2 @@
+/** @file Elementwise kernels, avx512 tier. */
+#include "elementwise.hpp"

@@ -1,0 +1,2 @@
+/** @file Elementwise kernels, base tier. */
+#include "elementwise.hpp"

@@ -1,0 +1,2 @@
+/** @file Norms and RoPE, avx2 tier. */
+#include "norm.hpp"

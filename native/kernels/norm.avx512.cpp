@@ -1,0 +1,2 @@
+/** @file Norms and RoPE, avx512 tier. */
+#include "norm.hpp"

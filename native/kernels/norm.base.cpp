@@ -1,0 +1,2 @@
+/** @file Norms and RoPE, base tier. */
+#include "norm.hpp"

@@ -1,0 +1,2 @@
+/** @file Reductions and shapes, avx2 tier. */
+#include "shape.hpp"

@@ -1,0 +1,2 @@
+/** @file Reductions and shapes, avx512 tier. */
+#include "shape.hpp"

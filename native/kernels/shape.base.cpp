@@ -1,0 +1,2 @@
+/** @file Reductions and shapes, base tier. */
+#include "shape.hpp"

@@ -1,0 +1,64 @@
+/** @file Lines of `starbox ops list|verify|bench`: what people script against. The work is `compute`'s. */
+import type { Spread } from "./bench.ts";
+
+export type MaturityLevel = "none" | "experimental" | "works" | "verified" | "tuned";
+
+export type OperatorRow = {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly gradient: boolean;
+  /** Device -> its kernel, or null and the reason there is none. */
+  readonly devices: Readonly<Record<string, { readonly kernel: string | null; readonly reason?: string; readonly maturity: MaturityLevel }>>;
+};
+
+export type OperatorVerifyRow = {
+  readonly op: string;
+  readonly device: string;
+  readonly dtype: string;
+  readonly shape: string;
+  readonly pass: "run" | "fwd" | "bwd" | "network";
+  readonly ok: boolean;
+  readonly metric: string;
+  readonly value: number | null;
+  readonly threshold: number | null;
+  /** Why it was not run, or what went wrong. */
+  readonly reason?: string;
+};
+
+export type OperatorBenchRow = {
+  readonly op: string;
+  readonly device: string;
+  readonly dtype: string;
+  readonly shape: string;
+  readonly case: string;
+  readonly value: number;
+  readonly spread: Spread;
+  readonly unit: "GFLOPS" | "GB/s";
+  readonly limit: number;
+  readonly limitName: string;
+  readonly shareOfLimit: number;
+  readonly peers: Readonly<Record<string, Spread>>;
+  readonly ratio: Readonly<Record<string, Spread>>;
+  readonly machine: string;
+  readonly commit: string;
+};
+
+export type OperatorsOptions = {
+  readonly device: string | null;
+  readonly model: string | null;
+  readonly only: string | null;
+  readonly peers: Readonly<Record<string, string>>;
+  readonly rounds: number;
+  readonly threads: number;
+  readonly isa: string | null;
+  readonly report: string | null;
+  readonly signal: AbortSignal;
+  readonly note: (english: string, chinese: string) => void;
+};
+
+/** The operator library as the command line sees it. */
+export type Operators = {
+  list(options: OperatorsOptions): AsyncIterable<OperatorRow>;
+  verify(options: OperatorsOptions): AsyncIterable<OperatorVerifyRow>;
+  bench(options: OperatorsOptions): AsyncIterable<OperatorBenchRow>;
+};
