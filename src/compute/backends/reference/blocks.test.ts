@@ -18,7 +18,16 @@ const ggmlName = (type: string): string => type.replace("_k", "_K");
 function rows(): Float32Array {
   const random = createRandom(7);
   const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  const kinds = [normal, () => normal() * 1e-6, () => normal() * 1e4, () => Math.abs(normal()), () => -1 - random(), () => (random() < 0.95 ? 0 : normal()), () => 0.75, () => 0];
+  const kinds = [
+    normal,
+    () => normal() * 1e-6,
+    () => normal() * 1e4,
+    () => Math.abs(normal()),
+    () => -1 - random(),
+    () => (random() < 0.95 ? 0 : normal()),
+    () => 0.75,
+    () => 0,
+  ];
   return Float32Array.from([...kinds, normal, normal, normal, normal].flatMap((kind) => Array.from({ length: 256 }, kind)));
 }
 
@@ -28,7 +37,8 @@ test.each(quantizedTypes)("%s: quantised as ggml's reference does, byte for byte
   const theirs = new Uint8Array((x.length / block) * blockBytes);
   base.func(`void quantize_row_${ggmlName(type)}_ref(const float *x, _Out_ uint8_t *y, int64_t k)`)(x, theirs, x.length);
   const ours = quantizeBlocks(type, Float64Array.from(x));
-  for (let i = 0; i < ours.length; i += blockBytes) expect([i / blockBytes, ...ours.subarray(i, i + blockBytes)]).toEqual([i / blockBytes, ...theirs.subarray(i, i + blockBytes)]);
+  for (let i = 0; i < ours.length; i += blockBytes)
+    expect([i / blockBytes, ...ours.subarray(i, i + blockBytes)]).toEqual([i / blockBytes, ...theirs.subarray(i, i + blockBytes)]);
 });
 
 test.each(quantizedTypes)("%s: dequantised as ggml does, bit for bit", (type) => {

@@ -52,6 +52,7 @@ class ReferenceExecutable implements Executable {
   readonly program: Program;
   readonly memory;
   readonly #parameters: Readonly<Record<string, DeviceTensor>>;
+  #disposed = false;
 
   constructor(program: Program, parameters: Readonly<Record<string, DeviceTensor>>) {
     this.program = program;
@@ -62,7 +63,11 @@ class ReferenceExecutable implements Executable {
   }
 
   async run({ inputs = {}, signal, timing }: RunOptions = {}): Promise<Readonly<Record<string, TensorData>>> {
+    if (this.#disposed) throw new StarboxError("disposed", "This executable was used after dispose().");
     const { program } = this;
+    const known = new Set([...program.values.values()].filter(({ kind }) => kind === "input").map(({ name }) => name));
+    for (const name of Object.keys(inputs))
+      if (!known.has(name)) throw new StarboxError("tensor_invalid", `There is no input "${name}"; there are ${[...known].join(", ")}.`);
     const given = new Map<number, Float64Array>();
     const raw = new Map<number, TensorData>();
     for (const { id, kind, name, spec } of program.values.values()) {
@@ -88,7 +93,9 @@ class ReferenceExecutable implements Executable {
     return Object.fromEntries([...program.outputs].map(([name, id]) => [name, (data.get(id) ?? raw.get(id)!).slice()]));
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+  }
 }
 
 export class ReferenceDevice implements Device {
