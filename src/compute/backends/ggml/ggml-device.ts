@@ -5,7 +5,6 @@ import { elementCount, type TensorSpec } from "../../dtype.ts";
 import { removeDead } from "../../graph/passes/remove-dead.ts";
 import { printNode } from "../../graph/print.ts";
 import type { Node, Program } from "../../graph/program.ts";
-import { ops } from "../../ops/index.ts";
 import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } from "../backend.ts";
 import { GgmlExecutable } from "./ggml-executable.ts";
 import { GgmlTensor, newTensor } from "./ggml-tensor.ts";
@@ -77,7 +76,7 @@ export class GgmlDevice implements Device {
       (spec) => spec !== null && (spec.dtype === "bf16" || spec.dtype === "f16") && spec.shape.length > 0,
     );
     const isWeight = (spec: TensorSpec): boolean =>
-      ops[node.op].inputs.some((rule, i) => inputs[i] === spec && rule.dtypes.includes("q4_0")) || node.op === "cast";
+      inputs[1] === spec || (node.op === "embedding" && inputs[0] === spec) || node.op === "cast" || node.op === "dequantize";
     if (wrongType != null && !isWeight(wrongType)) return "ggml computes activations in f32";
     if ([...inputs, ...outputs].some((spec) => spec !== null && elementCount(spec.shape) === 0) && !this.#onlyMissingEmpty(entry, inputs, outputs))
       return "ggml has no empty tensors";

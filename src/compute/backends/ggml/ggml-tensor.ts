@@ -23,7 +23,7 @@ export class GgmlTensor implements DeviceTensor {
     this.#ctx = g.init(g.tensorOverhead() * 2);
     this.#tensor = newTensor(g, this.#ctx, spec);
     this.#buffer = g.allocTensors(this.#ctx, backend);
-    if (this.#buffer === 0 && specBytes(spec) > 0) throw new StarboxError("memory_exceeded", `ggml: no memory for "${name}", ${formatSpec(spec)}.`);
+    if (this.#buffer === 0) throw new StarboxError("memory_exceeded", `ggml: no memory for "${name}", ${formatSpec(spec)}.`);
     if (data !== undefined) this.write(data);
   }
 
@@ -35,18 +35,18 @@ export class GgmlTensor implements DeviceTensor {
   write(data: TensorData): void {
     const bytes = new ArrayBuffer(specBytes(this.spec));
     writeChecked(this.name, this.spec, data, bytes);
-    if (bytes.byteLength > 0) this.#g.set(this.pointer, new Uint8Array(bytes), 0, bytes.byteLength);
+    this.#g.set(this.pointer, new Uint8Array(bytes), 0, bytes.byteLength);
   }
 
   read(): TensorData {
     const bytes = new ArrayBuffer(specBytes(this.spec));
-    if (bytes.byteLength > 0) this.#g.get(this.pointer, new Uint8Array(bytes), 0, bytes.byteLength);
+    this.#g.get(this.pointer, new Uint8Array(bytes), 0, bytes.byteLength);
     return typedView(this.spec.dtype, bytes);
   }
 
   [Symbol.dispose](): void {
     if (this.#ctx === 0) return;
-    if (this.#buffer !== 0) this.#g.bufferFree(this.#buffer);
+    this.#g.bufferFree(this.#buffer);
     this.#g.free(this.#ctx);
     this.#ctx = 0;
     this.#buffer = 0;
