@@ -79,8 +79,8 @@ export const linearCrossEntropy = defineOp({
       inputs: [f32(9, 64), trained("bf16", 100, 64), tensor("i32", [9], { draw: "integers", from: -1, below: 100 })],
     }),
     ...byWeightType((type) => [
-      sample(type, { inputs: [f32(5, 256), trained(type, 70, 256), list(0, 69, -1, 5, 6)] }),
-      sample(`${type}, bf16 activations`, {
+      sample(`${type} weight`, { inputs: [f32(5, 256), trained(type, 70, 256), list(0, 69, -1, 5, 6)] }),
+      sample(`${type} weight, bf16 activations`, {
         inputs: [bf16(9, 256), trained(type, 130, 256), tensor("i32", [9], { draw: "integers", from: -1, below: 130 })],
       }),
     ]),

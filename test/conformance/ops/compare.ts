@@ -1,0 +1,92 @@
+/** @file Are two tensors the same numbers? Thresholds follow the precision criteria of Ascend's msprobe; every comparison also counts ULPs. */
+import type { TensorData } from "../../../src/compute/backends/backend.ts";
+import { loadValues } from "../../../src/compute/backends/reference/storage.ts";
+import { dtypes, type TensorSpec } from "../../../src/compute/dtype.ts";
+
+/**
+ * `exact`: equal bits (whole numbers, moves, quantised blocks). `f32`: every step in f32. `bf16`: operands are bf16, so devices may round what lies between to bf16.
+ * `int8`: activations rounded to int8 by blocks: half a level of 127 is 0.4 % of the block's peak, which over a dot product leaves about 1 % of its norm.
+ */
+export type Precision = "exact" | "f32" | "bf16" | "int8";
+
+export type Comparison = {
+  readonly ok: boolean;
+  /** In words, when not ok. */
+  readonly problem: string;
+  readonly ulpMean: number;
+  readonly ulpMax: number;
+};
+
+type Limits = {
+  readonly relative: number;
+  readonly absolute: number /** Of the tensor's root mean square: what cancellation in a sum may leave. */;
+  readonly ofNorm: number;
+};
+const limits: Readonly<Record<Exclude<Precision, "exact" | "int8">, Limits>> = {
+  f32: { relative: 1e-4, absolute: 2 ** -30, ofNorm: 2 ** -18 },
+  bf16: { relative: 2 ** -7, absolute: 2 ** -30, ofNorm: 2 ** -8 },
+};
+const mantissaBits = { f32: 23, bf16: 7, f16: 10 } as const;
+
+/** Distance in units in the last place of the expected value. */
+function ulps(expected: number, got: number, bits: number): number {
+  if (expected === got) return 0;
+  const exponent = Math.max(-126, Math.floor(Math.log2(Math.abs(expected) || Number.MIN_VALUE)));
+  return Math.abs(expected - got) / 2 ** (exponent - bits);
+}
+
+const rms = (values: Float64Array): number => {
+  const finite = values.filter(Number.isFinite);
+  return Math.sqrt(finite.reduce((sum, v) => sum + v * v, 0) / Math.max(1, finite.length));
+};
+
+/** `slack` widens every limit: chains of operators (a gradient after a forward pass) multiply what one leaves. */
+export function compareTensors(spec: TensorSpec, expectedData: TensorData, gotData: TensorData, precision: Precision, slack = 1): Comparison {
+  const failed = (problem: string): Comparison => ({ ok: false, problem, ulpMean: 0, ulpMax: 0 });
+  if (expectedData.length !== gotData.length) return failed(`expected ${expectedData.length} elements, got ${gotData.length}`);
+  if (dtypes[spec.dtype].kind === "quantized" || spec.dtype === "i32") {
+    const at = expectedData.findIndex((value, i) => value !== gotData[i]);
+    return at < 0 ? { ok: true, problem: "", ulpMean: 0, ulpMax: 0 } : failed(`element ${at}: expected ${expectedData[at]}, got ${gotData[at]}`);
+  }
+  const [expected, got] = [loadValues(spec, expectedData), loadValues(spec, gotData)];
+  const norm = rms(expected);
+  if (precision === "int8") return compareNorms(expected, got, norm);
+  const bits = mantissaBits[spec.dtype as keyof typeof mantissaBits] ?? 23;
+  const limit = precision === "exact" ? { relative: 0, absolute: 0, ofNorm: 0 } : limits[precision];
+  // A result stored in 16 bits may always land on the neighbour: both sides rounded nearly the same number.
+  const relative = Math.max(limit.relative * slack, precision === "exact" || spec.dtype === "f32" ? 0 : 2 ** -bits);
+  let [worst, worstAt, sum, most, counted, far] = [0, -1, 0, 0, 0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    const [e, g] = [expected[i]!, got[i]!];
+    if (!Number.isFinite(e) || !Number.isFinite(g)) {
+      if (!Object.is(e, g)) return failed(`element ${i}: expected ${e}, got ${g}`);
+      continue;
+    }
+    const allowed = relative * Math.abs(e) + slack * (limit.absolute + limit.ofNorm * norm);
+    const excess = Math.abs(e - g) === 0 ? 0 : Math.abs(e - g) / allowed;
+    if (excess > worst) [worst, worstAt] = [excess, i];
+    const distance = ulps(e, g, bits);
+    sum += distance;
+    counted++;
+    most = Math.max(most, distance);
+    if (distance > 32) far++;
+  }
+  const mean = counted === 0 ? 0 : sum / counted;
+  const result = { ulpMean: mean, ulpMax: most };
+  if (worst > 1)
+    return {
+      ok: false,
+      ...result,
+      problem: `element ${worstAt}: expected ${expected[worstAt]}, got ${got[worstAt]} (${worst.toPrecision(3)} times the limit)`,
+    };
+  if (precision === "f32" && spec.dtype === "f32" && slack === 1 && mean >= 64 && far >= 0.05 * counted)
+    return { ok: false, ...result, problem: `a mean of ${mean.toPrecision(3)} ULP, ${far} of ${counted} elements above 32` };
+  return { ok: true, problem: "", ...result };
+}
+
+function compareNorms(expected: Float64Array, got: Float64Array, norm: number): Comparison {
+  const error = rms(expected.map((v, i) => v - got[i]!));
+  const finite = got.every(Number.isFinite);
+  const ok = finite && error <= 0.02 * norm + 1e-12;
+  return { ok, ulpMean: 0, ulpMax: 0, problem: ok ? "" : `an error of ${(error / norm).toPrecision(3)} of the norm, at most 0.02` };
+}

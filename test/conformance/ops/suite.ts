@@ -1,0 +1,158 @@
+/** @file The conformance suite of operators: every sample of every operator on a device, forward and backward, against the float64 reference. */
+import { afterAll, describe, expect, test } from "vitest";
+import type { Device, TensorData } from "../../../src/compute/backends/backend.ts";
+import { ReferenceDevice } from "../../../src/compute/backends/reference/reference-device.ts";
+import { dtypes } from "../../../src/compute/dtype.ts";
+import type { Sample } from "../../../src/compute/op.ts";
+import { type OpName, opNames, ops } from "../../../src/compute/ops/index.ts";
+import { compareTensors, type Precision } from "./compare.ts";
+import { runSample, whyNot } from "./run-sample.ts";
+import { forwardProgram, gradientProgram, noGradientReason, type SampleProgram } from "./sample-program.ts";
+
+const reference = new ReferenceDevice();
+const answers = new Map<string, Promise<Readonly<Record<string, TensorData>>>>();
+/** The reference runs once a sample, however many devices are compared. */
+function answer(kind: string, op: OpName, sample: Sample, program: SampleProgram): Promise<Readonly<Record<string, TensorData>>> {
+  const key = `${kind} ${op} ${sample.label}`;
+  const known = answers.get(key) ?? runSample(reference, program);
+  answers.set(key, known);
+  return known;
+}
+
+/** Moves and choices have no rounding of their own. */
+const exactOps: ReadonlySet<OpName> = new Set<OpName>([
+  "neg",
+  "copy",
+  "cast",
+  "fill",
+  "reshape",
+  "relu",
+  "reluBackward",
+  "sliceRows",
+  "placeRows",
+  "concatRows",
+  "sliceColumns",
+  "placeColumns",
+  "concatColumns",
+  "transpose",
+  "swapAxes",
+  "repeatRow",
+  "maxColumns",
+  "topK",
+  "argmax",
+  "quantize",
+  "dequantize",
+  "cacheWrite",
+]);
+
+function precisionOf(op: OpName, sample: Sample): Precision {
+  if (exactOps.has(op)) return "exact";
+  return sample.as === "bf16" || sample.inputs.some((input) => input?.dtype === "bf16" || input?.dtype === "f16") ? "bf16" : "f32";
+}
+
+export type SuiteOptions = {
+  /** Named in the tests. */
+  readonly name: string;
+  /** Null with a reason where the device cannot exist on this machine. */
+  readonly open: () => Promise<Device | { readonly missing: string }>;
+  /** Int8 products too. */
+  readonly int8?: boolean;
+  /** Further samples beside the forms' own. */
+  readonly samplesOf?: (op: OpName) => readonly Sample[];
+};
+
+/** Declares the tests of one device. */
+export function conformance({ name, open, int8 = false, samplesOf = (op) => ops[op].samples }: SuiteOptions): void {
+  describe(name, async () => {
+    const device = await open();
+    if ("missing" in device) {
+      test.skip(`${name} (${device.missing})`, () => {});
+      return;
+    }
+    const looked = { forward: 0, gradients: 0, refused: new Map<string, number>() };
+    const ulp = new Map<OpName, number>();
+
+    const check = (
+      op: OpName,
+      sample: Sample,
+      program: SampleProgram,
+      expected: Readonly<Record<string, TensorData>>,
+      got: Readonly<Record<string, TensorData>>,
+      precision: Precision,
+      slack: number,
+    ): string[] => {
+      const names = Object.keys(expected).filter((output) => output !== "loss");
+      expect(Object.keys(got).toSorted()).toEqual(Object.keys(expected).toSorted());
+      return names.flatMap((output) => {
+        const spec = program.program.values.get(program.program.outputs.get(output)!)!.spec;
+        const { ok, problem, ulpMax } = compareTensors(spec, expected[output]!, got[output]!, precision, slack);
+        if (slack === 1 && precision === "f32" && spec.dtype === "f32") ulp.set(op, Math.max(ulp.get(op) ?? 0, ulpMax));
+        return ok ? [] : [`${op} "${sample.label}" ${output}: ${problem}`];
+      });
+    };
+
+    /** Runs on the device, or notes the reason why not; refusing must then be an error that says so. */
+    const tryOn = async (program: SampleProgram, run: () => Promise<string[]>): Promise<string[]> => {
+      const why = whyNot(device, program);
+      if (why === null) return run();
+      looked.refused.set(why, (looked.refused.get(why) ?? 0) + 1);
+      await expect(runSample(device, program)).rejects.toMatchObject({ code: "device_unsupported" });
+      return [];
+    };
+
+    const weightTypesOf = (op: OpName): number => ops[op].inputs.findIndex((rule) => rule.dtypes.includes("packed"));
+
+    test.each(opNames.map((op) => [op] as const))("%s: forward", async (op) => {
+      const problems: string[] = [];
+      for (const sample of samplesOf(op)) {
+        const program = forwardProgram(op, sample);
+        const expected = await answer("forward", op, sample, program);
+        const precision = precisionOf(op, sample);
+        problems.push(
+          ...(await tryOn(program, async () => {
+            looked.forward++;
+            const found = check(op, sample, program, expected, await runSample(device, program, { optimize: false }), precision, 1);
+            const weight = sample.inputs[weightTypesOf(op)];
+            if (weight == null) return found;
+            found.push(...check(op, sample, program, expected, await runSample(device, program), precision, 1).map((text) => `packed: ${text}`));
+            if (int8 && dtypes[weight.dtype].kind === "quantized")
+              found.push(
+                ...check(op, sample, program, expected, await runSample(device, program, { int8: true }), "int8", 1).map((text) => `int8: ${text}`),
+              );
+            return found;
+          })),
+        );
+      }
+      expect(problems).toEqual([]);
+    });
+
+    test.each(opNames.filter((op) => typeof ops[op].gradient === "function").map((op) => [op] as const))("%s: gradients", async (op) => {
+      const problems: string[] = [];
+      for (const sample of samplesOf(op)) {
+        if (noGradientReason(op, sample) !== null) continue;
+        const program = gradientProgram(op, sample);
+        const expected = await answer("gradient", op, sample, program);
+        const precision = precisionOf(op, sample) === "bf16" ? "bf16" : "f32";
+        problems.push(
+          ...(await tryOn(program, async () => {
+            looked.gradients++;
+            return check(op, sample, program, expected, await runSample(device, program), precision, 4);
+          })),
+        );
+      }
+      expect(problems).toEqual([]);
+    });
+
+    afterAll(() => {
+      const worst = [...ulp].toSorted((a, b) => b[1] - a[1]).slice(0, 5);
+      const words = worst.map(([op, most]) => `${op} ${most.toPrecision(2)}`).join(", ");
+      process.stdout.write(
+        `  ${name} (${device.description}): ${looked.forward} forward, ${looked.gradients} gradients; most ULP in f32: ${words}\n`,
+      );
+      for (const [why, count] of looked.refused) process.stdout.write(`    refused ${count}×: ${why}\n`);
+      device[Symbol.dispose]();
+      expect(looked.forward).toBeGreaterThan(opNames.length / 2);
+      expect(looked.gradients).toBeGreaterThan(10);
+    });
+  });
+}
