@@ -6,8 +6,8 @@ import { ensureNative } from "../../src/compute/backends/cpu/library.ts";
 import { GgmlDevice } from "../../src/compute/backends/ggml/ggml-device.ts";
 import { ReferenceDevice } from "../../src/compute/backends/reference/reference-device.ts";
 import { opNames, ops } from "../../src/compute/ops/index.ts";
-import { checkByDifferences } from "./ops/finite-differences.ts";
-import { gradientProgram, noGradientReason } from "./ops/sample-program.ts";
+import { checkByDifferences } from "../../src/compute/verify/finite-differences.ts";
+import { gradientProgram, noGradientReason } from "../../src/compute/verify/sample-program.ts";
 import { conformance } from "./ops/suite.ts";
 
 test.each(opNames.filter((op) => typeof ops[op].gradient === "function").map((op) => [op] as const))(

@@ -5,9 +5,9 @@ import { ReferenceDevice } from "../../../src/compute/backends/reference/referen
 import { dtypes } from "../../../src/compute/dtype.ts";
 import type { Sample } from "../../../src/compute/op.ts";
 import { type OpName, opNames, ops } from "../../../src/compute/ops/index.ts";
-import { compareTensors, type Precision } from "./compare.ts";
-import { runSample, whyNot } from "./run-sample.ts";
-import { forwardProgram, gradientProgram, noGradientReason, type SampleProgram } from "./sample-program.ts";
+import { compareTensors, type Precision } from "../../../src/compute/verify/compare.ts";
+import { runSample, whyNot } from "../../../src/compute/verify/run-sample.ts";
+import { forwardProgram, gradientProgram, noGradientReason, type SampleProgram } from "../../../src/compute/verify/sample-program.ts";
 
 const reference = new ReferenceDevice();
 const answers = new Map<string, Promise<Readonly<Record<string, TensorData>>>>();

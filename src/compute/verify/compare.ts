@@ -1,7 +1,7 @@
 /** @file Are two tensors the same numbers? Thresholds follow the precision criteria of Ascend's msprobe; every comparison also counts ULPs. */
-import type { TensorData } from "../../../src/compute/backends/backend.ts";
-import { loadValues } from "../../../src/compute/backends/reference/storage.ts";
-import { dtypes, type TensorSpec } from "../../../src/compute/dtype.ts";
+import type { TensorData } from "../backends/backend.ts";
+import { loadValues } from "../backends/reference/storage.ts";
+import { dtypes, type TensorSpec } from "../dtype.ts";
 
 /**
  * `exact`: equal bits (whole numbers, moves, quantised blocks). `f32`: every step in f32. `bf16`: operands are bf16, so devices may round what lies between to bf16.
