@@ -1,12 +1,12 @@
 /** @file A program of one operator and one sample, forward or with gradients, and the numbers that go in. What every comparison of devices runs. */
-import type { TensorData } from "../../../src/compute/backends/backend.ts";
-import { createRandom, sampleValues, seedOf } from "../../../src/compute/backends/reference/sample-values.ts";
-import { storeValues } from "../../../src/compute/backends/reference/storage.ts";
-import { elementCount, type TensorSpec } from "../../../src/compute/dtype.ts";
-import { Graph } from "../../../src/compute/graph/graph.ts";
-import type { Program } from "../../../src/compute/graph/program.ts";
-import type { Sample, Value } from "../../../src/compute/op.ts";
-import { type OpName, ops } from "../../../src/compute/ops/index.ts";
+import type { TensorData } from "../backends/backend.ts";
+import { createRandom, sampleValues, seedOf } from "../backends/reference/sample-values.ts";
+import { storeValues } from "../backends/reference/storage.ts";
+import { elementCount, type TensorSpec } from "../dtype.ts";
+import { Graph } from "../graph/graph.ts";
+import type { Program } from "../graph/program.ts";
+import type { Sample, Value } from "../op.ts";
+import { type OpName, ops } from "../ops/index.ts";
 
 export type SampleProgram = {
   readonly program: Program;

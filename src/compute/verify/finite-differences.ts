@@ -1,8 +1,8 @@
 /** @file Gradients by finite differences in float64, against those that the operators' own rules give. */
-import { evaluate } from "../../../src/compute/backends/reference/evaluate.ts";
-import { createRandom, seedOf } from "../../../src/compute/backends/reference/sample-values.ts";
-import { loadValues } from "../../../src/compute/backends/reference/storage.ts";
-import type { Program } from "../../../src/compute/graph/program.ts";
+import { evaluate } from "../backends/reference/evaluate.ts";
+import { createRandom, seedOf } from "../backends/reference/sample-values.ts";
+import { loadValues } from "../backends/reference/storage.ts";
+import type { Program } from "../graph/program.ts";
 import type { SampleProgram } from "./sample-program.ts";
 
 const step = 1e-5;

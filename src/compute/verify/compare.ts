@@ -1,7 +1,7 @@
 /** @file Are two tensors the same numbers? Thresholds follow the precision criteria of Ascend's msprobe; every comparison also counts ULPs. */
-import type { TensorData } from "../../../src/compute/backends/backend.ts";
-import { loadValues } from "../../../src/compute/backends/reference/storage.ts";
-import { dtypes, type TensorSpec } from "../../../src/compute/dtype.ts";
+import type { TensorData } from "../backends/backend.ts";
+import { loadValues } from "../backends/reference/storage.ts";
+import { dtypes, type TensorSpec } from "../dtype.ts";
 
 /**
  * `exact`: equal bits (whole numbers, moves, quantised blocks). `f32`: every step in f32. `bf16`: operands are bf16, so devices may round what lies between to bf16.
@@ -28,10 +28,10 @@ const limits: Readonly<Record<Exclude<Precision, "exact" | "int8">, Limits>> = {
 };
 const mantissaBits = { f32: 23, bf16: 7, f16: 10 } as const;
 
-/** Distance in units in the last place of the expected value. */
-function ulps(expected: number, got: number, bits: number): number {
+/** Distance in units in the last place of a number of this size. */
+function ulps(expected: number, got: number, size: number, bits: number): number {
   if (expected === got) return 0;
-  const exponent = Math.max(-126, Math.floor(Math.log2(Math.abs(expected) || Number.MIN_VALUE)));
+  const exponent = Math.max(-126, Math.floor(Math.log2(size || Number.MIN_VALUE)));
   return Math.abs(expected - got) / 2 ** (exponent - bits);
 }
 
@@ -65,7 +65,8 @@ export function compareTensors(spec: TensorSpec, expectedData: TensorData, gotDa
     const allowed = relative * Math.abs(e) + slack * (limit.absolute + limit.ofNorm * norm);
     const excess = Math.abs(e - g) === 0 ? 0 : Math.abs(e - g) / allowed;
     if (excess > worst) [worst, worstAt] = [excess, i];
-    const distance = ulps(e, g, bits);
+    // Of the size of what was summed: where terms cancel, the value's own last place says nothing.
+    const distance = ulps(e, g, Math.max(Math.abs(e), norm), bits);
     sum += distance;
     counted++;
     most = Math.max(most, distance);

@@ -1,5 +1,5 @@
 /** @file Runs a sample's program on a device. */
-import type { CompileOptions, Device, DeviceTensor, TensorData } from "../../../src/compute/backends/backend.ts";
+import type { CompileOptions, Device, DeviceTensor, TensorData } from "../backends/backend.ts";
 import type { SampleProgram } from "./sample-program.ts";
 
 /** Why the device cannot run this program: its first node that it refuses. Every node is asked, gradients' too. */
