@@ -24,7 +24,7 @@ type Limits = {
 };
 const limits: Readonly<Record<Exclude<Precision, "exact" | "int8">, Limits>> = {
   f32: { relative: 1e-4, absolute: 2 ** -30, ofNorm: 2 ** -18 },
-  bf16: { relative: 2 ** -7, absolute: 2 ** -30, ofNorm: 2 ** -8 },
+  bf16: { relative: 2 ** -7, absolute: 2 ** -30, ofNorm: 2 ** -7 },
 };
 const mantissaBits = { f32: 23, bf16: 7, f16: 10 } as const;
 
