@@ -234,8 +234,8 @@ export const services = scriptedServices({
     }),
     doctor: async () => [{ name: "n", ok: true, found: "f", hint: "" }],
     listJobs: async () => [job],
-    cancelJob: async (id) => gone(id, "not_found"),
-    retryJob: async (id) => gone(id, "not_found"),
+    cancelJob: async (_, id) => gone(id, "not_found"),
+    retryJob: async (_, id) => gone(id, "not_found"),
     metrics: async () => "starbox_uptime_seconds 1\n",
   },
   operations: {

@@ -4,7 +4,6 @@ import path from "node:path";
 import type { Settings } from "#base";
 import { createPlatform } from "#platform";
 import { createServer } from "#server";
-import { createPeopleStore } from "#storage";
 import { type Box, openBox } from "./open-box.ts";
 
 /** What serving tells people; the terminal of `cli` fits. */
@@ -17,7 +16,7 @@ export async function serve(settings: Settings, options: { readonly terminal: No
   const { terminal, signal } = options;
   const box = openBox(settings, { serving: true });
   try {
-    const platform = createPlatform({ store: createPeopleStore(box.storage.connection), settings });
+    const platform = createPlatform({ store: box.storage.people, settings, audit: box.audit, revocations: box.revocations });
     const server = createServer(box.services, platform, settings, box.logger, {
       version: box.version,
       ...(fs.existsSync(path.join(consoleFolder, "index.html")) ? { consoleFolder } : {}),

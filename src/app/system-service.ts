@@ -1,8 +1,8 @@
 /** @file SystemService: readiness, machine, jobs and metrics of this box. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { Settings } from "#base";
-import type { JobInfo, ModelsService, ReadyState, SystemInfo, SystemService } from "#contracts";
+import { type Settings, StarboxError } from "#base";
+import type { Access, Actor, JobInfo, ModelsService, ReadyState, SystemInfo, SystemService } from "#contracts";
 import { doctor } from "./doctor.ts";
 import { boxProcesses, folderBytes, readDisk, readMachine } from "./machine.ts";
 
@@ -41,7 +41,20 @@ export function readCommit(): string | null {
   return commitSeen;
 }
 
+const isAdministrator = (actor: Actor): boolean => actor.role === "operator" || actor.role === "administrator";
+
+/** A file's job is for those who may write the file; a whole base's counts every file, so it is for those who manage it. */
+function mayFollow(access: Access, actor: Actor, job: JobInfo): boolean {
+  if (job.kind === "pull" || isAdministrator(actor)) return true;
+  if (job.kbId === null) return false;
+  if (job.kind !== "ingest") return access.base(actor, job.kbId) === "manage";
+  const level = access.path(actor, job.kbId, job.subject);
+  return level === "write" || level === "manage";
+}
+
 export function createSystemService(parts: {
+  readonly access: Access;
+  readonly findJob: (id: string) => JobInfo | undefined;
   readonly settings: Settings;
   readonly models: ModelsService;
   readonly jobs: JobsDoor;
@@ -128,13 +141,25 @@ export function createSystemService(parts: {
     return `${lines.join("\n")}\n`;
   };
 
+  const own = (actor: Actor, id: string): string => {
+    const job = parts.findJob(id);
+    if (job !== undefined && actor.viewedBy === undefined && mayFollow(parts.access, actor, job)) return id;
+    throw new StarboxError("not_found", `There is no job ${id}.`, { hint: "GET /api/jobs lists them.", zh: { message: `没有任务 ${id}。` } });
+  };
   return {
     ready,
     info,
     metrics,
     doctor: () => doctor({ settings, models, checkDatabase: parts.checkDatabase, serving: parts.serving }),
-    listJobs: async (query) => jobs.list(query),
-    cancelJob: async (id) => jobs.cancel(id),
-    retryJob: async (id) => jobs.retry(id),
+    async listJobs(actor, query) {
+      const limit = query?.limit ?? 200;
+      // Those left out must not shorten the list.
+      return jobs
+        .list({ ...query, limit: isAdministrator(actor) ? limit : 2000 })
+        .filter((job) => mayFollow(parts.access, actor, job))
+        .slice(0, limit);
+    },
+    cancelJob: async (actor, id) => jobs.cancel(own(actor, id)),
+    retryJob: async (actor, id) => jobs.retry(own(actor, id)),
   };
 }

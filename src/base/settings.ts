@@ -153,6 +153,39 @@ export const settingsTable = {
     parse: list,
   },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
+  oidcIssuer: {
+    key: "STARBOX_OIDC_ISSUER",
+    doc: "OpenID Connect provider people may sign in with (its issuer's address); empty: none.",
+    fallback: "",
+    parse: url,
+  },
+  oidcClientId: { key: "STARBOX_OIDC_CLIENT_ID", doc: "This box's name with the provider.", fallback: "", parse: text },
+  oidcClientSecret: { key: "STARBOX_OIDC_CLIENT_SECRET", doc: "Its secret there.", fallback: "", parse: text },
+  oidcName: { key: "STARBOX_OIDC_NAME", doc: "What the button on the sign-in page calls the provider.", fallback: "SSO", parse: text },
+  ldapUrl: {
+    key: "STARBOX_LDAP_URL",
+    doc: "LDAP directory that checks passwords (ldap:// or ldaps://); empty: none.",
+    fallback: "",
+    parse: (raw: string) => {
+      if (!/^ldaps?:$/.test(URL.parse(raw)?.protocol ?? "")) throw new Error("expected an address that begins with ldap:// or ldaps://");
+      return raw;
+    },
+  },
+  ldapBase: { key: "STARBOX_LDAP_BASE", doc: "Where people are looked for: ou=people,dc=example,dc=org.", fallback: "", parse: text },
+  ldapBindDn: { key: "STARBOX_LDAP_BIND_DN", doc: "Account that looks people up.", fallback: "", parse: text },
+  ldapBindPassword: { key: "STARBOX_LDAP_BIND_PASSWORD", doc: "Its password.", fallback: "", parse: text },
+  ldapFilter: {
+    key: "STARBOX_LDAP_FILTER",
+    doc: "How a person is found; {login} is what was typed.",
+    fallback: "(|(mail={login})(uid={login})(sAMAccountName={login}))",
+    parse: text,
+  },
+  newPeople: {
+    key: "STARBOX_NEW_PEOPLE",
+    doc: "Who may sign in through OIDC or LDAP: `known` (people an administrator has added with that e-mail) or `anyone` there (who then becomes a member).",
+    fallback: "known" as "known" | "anyone",
+    parse: oneOf("known", "anyone"),
+  },
   trustedOrigins: {
     key: "STARBOX_TRUSTED_ORIGINS",
     doc: "Other origins browsers may use to reach the box, comma-separated (http://box.lan:8480).",

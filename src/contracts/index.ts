@@ -33,6 +33,7 @@ export type {
   StorageReport,
   UpdateState,
 } from "./operations.ts";
+export type { AccessEntry, AccessList, Directory, Invitation, PeopleService, SessionInfoRow } from "./people.ts";
 export type {
   Access,
   Actor,

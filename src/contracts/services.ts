@@ -5,6 +5,7 @@ import type { JobInfo } from "./jobs.ts";
 import type { ChunkInfo, DocumentInfo, KnowledgeBaseInfo } from "./knowledge.ts";
 import type { ChatMessage, EmbeddingModel, LanguageModel, ModelInfo } from "./model.ts";
 import type { OperationsService } from "./operations.ts";
+import type { PeopleService } from "./people.ts";
 import type { Actor } from "./platform.ts";
 
 import type { RetrieveFilter, RetrieveResult } from "./retrieval.ts";
@@ -271,9 +272,10 @@ export type SystemService = {
   ready(): Promise<ReadyState>;
   info(): Promise<SystemInfo>;
   doctor(): Promise<readonly Check[]>;
-  listJobs(query?: { readonly state?: string; readonly limit?: number }): Promise<readonly JobInfo[]>;
-  cancelJob(id: string): Promise<void>;
-  retryJob(id: string): Promise<void>;
+  /** Those about what the actor may read. */
+  listJobs(actor: Actor, query?: { readonly state?: string; readonly limit?: number }): Promise<readonly JobInfo[]>;
+  cancelJob(actor: Actor, id: string): Promise<void>;
+  retryJob(actor: Actor, id: string): Promise<void>;
   metrics(): Promise<string>;
 };
 
@@ -284,4 +286,5 @@ export type Services = {
   readonly models: ModelsService;
   readonly system: SystemService;
   readonly operations: OperationsService;
+  readonly people: PeopleService;
 };

@@ -43,6 +43,12 @@ export function readCredentials(c: RequestContext): Credentials {
   };
 }
 
+/** What ends a request: the client leaves, the box closes, the caller's right is taken away. */
+export function endingSignals(c: RequestContext, parts: ServerParts): AbortSignal[] {
+  const caller = c.get("caller");
+  return [c.req.raw.signal, parts.closing, ...(caller === null ? [] : parts.platform.signalsOf(caller))];
+}
+
 /** The actor, or 401. */
 export function signedIn(c: RequestContext): Actor {
   const caller = c.get("caller");

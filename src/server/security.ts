@@ -19,9 +19,23 @@ export const securityHeaders: MiddlewareHandler<ServerEnv> = async (c, next) => 
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
 };
 
+/** An administrator sees the box as this person: documents and answers, never chats, keys or the account, and changes nothing. */
+const viewAsHeader = "x-starbox-view-as";
+const viewable = /^(GET|HEAD) \/api\/(session|bases|documents|curated|models|system\/ready|reviews)(\/|$)|^POST \/api\/(ask|bases\/[^/]+\/search)$/;
+
+const mayNotView = (): StarboxError =>
+  new StarboxError("forbidden", "Seen through somebody else's eyes, this is not shown and nothing can be changed.", {
+    hint: "Leave x-starbox-view-as out to act as yourself.",
+    zh: { message: "以他人视角查看时，此内容不显示，也不能修改任何东西。", hint: "退出“以他人视角查看”后再操作。" },
+  });
+
 export function identify(parts: ServerParts): MiddlewareHandler<ServerEnv> {
   return async (c, next) => {
-    const caller = await parts.platform.identify(readCredentials(c));
+    const credentials = readCredentials(c);
+    const found = await parts.platform.identify(credentials);
+    const other = c.req.header(viewAsHeader);
+    const caller = found === null || other === undefined ? found : parts.platform.viewAs(found, other, credentials);
+    if (caller?.actor.viewedBy !== undefined && !viewable.test(`${c.req.method} ${c.req.path}`)) throw mayNotView();
     c.set("caller", caller);
     if (caller?.via === "session") refuseCrossSite(c, parts, true);
     await next();

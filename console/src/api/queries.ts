@@ -77,7 +77,7 @@ export const jobsQuery = (state?: string) =>
     queryFn: () => client.system.listJobs({ limit: 200, ...(state === undefined ? {} : { state }) }),
     refetchInterval: (query) => (query.state.data?.some((job) => job.state === "running" || job.state === "queued") ? busyMs : 5000),
   });
-export const peopleQuery = () => queryOptions({ queryKey: ["people"], queryFn: client.account.listPeople });
+export const peopleQuery = () => queryOptions({ queryKey: ["people"], queryFn: client.people.list });
 export const keysQuery = () => queryOptions({ queryKey: ["keys"], queryFn: client.account.listKeys });
 
 /** A write, after which the named readings are asked for again (a prefix of a key is enough). */

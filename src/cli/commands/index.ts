@@ -9,6 +9,7 @@ import { addDoctor } from "./doctor.ts";
 import { addGenerate } from "./generate.ts";
 import { addKb } from "./kb.ts";
 import { addModels } from "./models.ts";
+import { addPeople } from "./people.ts";
 import { addRestore } from "./restore.ts";
 import { addStart } from "./start.ts";
 
@@ -17,6 +18,7 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addDoctor,
   addModels,
   addKb,
+  addPeople,
   addAsk,
   addChat,
   addGenerate,

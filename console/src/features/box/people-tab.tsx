@@ -67,7 +67,7 @@ function OwnPassword({ id, name }: { readonly id: string; readonly name: string 
 
 function PasswordDialog({ id, name, onClose }: { readonly id: string; readonly name: string; readonly onClose: () => void }) {
   const { t } = useTranslation();
-  const save = useAction((password: string) => client.account.updatePerson(id, { password }), [["people"], ["session"]]);
+  const save = useAction((password: string) => client.people.update(id, { password }), [["people"], ["session"]]);
   const submit = (password: string) => save.mutate(password, { onSuccess: () => (showToast(t("people.passwordSaved", { name })), onClose()) });
   return (
     <Dialog title={t("people.passwordFor", { name })} onClose={onClose}>
@@ -98,7 +98,7 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
   const { date } = useFormat();
   const words = useErrorWords();
   const [renewing, setRenewing] = useState(false);
-  const remove = useAction(() => client.account.removePerson(person.id), [["people"]]);
+  const remove = useAction(() => client.people.remove(person.id), [["people"]]);
   return (
     <li className="model row wrap">
       <span className="avatar" aria-hidden="true">
@@ -133,7 +133,7 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
 
 function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
   const { t } = useTranslation();
-  const add = useAction(client.account.createPerson, [["people"]]);
+  const add = useAction(client.people.create, [["people"]]);
   return (
     <Dialog title={t("people.add")} onClose={onClose}>
       <form
