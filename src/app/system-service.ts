@@ -24,9 +24,19 @@ export type EngineStatus = {
 const packageVersion = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
 export const readVersion = (): string => packageVersion;
 
+/** A bundle brings the name of its commit; undefined: this is none. */
+function bundledCommit(): string | null | undefined {
+  try {
+    return readFileSync(new URL("../../.commit", import.meta.url), "utf8").trim() || null;
+  } catch {
+    return undefined;
+  }
+}
+
 let commitSeen: string | null | undefined;
 /** The commit the box runs from; null outside a clone. */
 export function readCommit(): string | null {
+  if (commitSeen === undefined) commitSeen = bundledCommit();
   if (commitSeen === undefined) {
     try {
       commitSeen = execFileSync("git", ["rev-parse", "--short", "HEAD"], {

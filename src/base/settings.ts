@@ -146,6 +146,7 @@ export const settingsTable = {
     fallback: 512,
     parse: integer(0, 1 << 30),
   },
+  bundle: { key: "STARBOX_BUNDLE", doc: "Set by the launcher of a bundle: where it is installed. Not for people.", fallback: "", parse: text },
   outbound: {
     key: "STARBOX_OUTBOUND",
     doc: "Places the box may reach besides model sources, comma-separated: host, host:port or URL. Empty: none.",
@@ -216,3 +217,9 @@ export function loadSettings(overrides: Partial<Settings> = {}, env: Readonly<Re
   }
   return { ...(values as Settings), ...overrides };
 }
+
+/** Where a bundle keeps libraries the system may lack; for child processes that get an environment of their own. */
+export const libraryPath = (): Readonly<Record<string, string>> => {
+  const found = process.env["LD_LIBRARY_PATH"];
+  return found === undefined ? {} : { LD_LIBRARY_PATH: found };
+};

@@ -33,6 +33,23 @@ export type RestoreOutcome = BackupInfo & {
 export type Workshop = {
   listBackups(folder: string, keyFile: string): Promise<readonly BackupInfo[]>;
   restore(request: RestoreRequest): Promise<RestoreOutcome>;
+  /** `models` null: those in use. */
+  bundle(request: {
+    readonly out: string;
+    readonly settings: Settings;
+    readonly models: readonly string[] | null;
+    readonly signal: AbortSignal;
+  }): Promise<{
+    readonly file: string;
+    readonly sizeBytes: number;
+    readonly files: number;
+    readonly seconds: number;
+    readonly models: readonly string[];
+  }>;
+  upgrade(file: string, settings: Settings): Promise<{ readonly from: string; readonly to: string; readonly restarted: boolean }>;
+  upgradeBack(
+    settings: Settings,
+  ): Promise<{ readonly version: string | null; readonly copy: { readonly at: string } | null; readonly setAside: string | null }>;
 };
 
 export type CliParts = {

@@ -4,6 +4,7 @@ import { addAsk } from "./ask.ts";
 import { addBackup } from "./backup.ts";
 import { addBench } from "./bench.ts";
 import type { Builder } from "./builder.ts";
+import { addBundle, addUpgrade } from "./bundle.ts";
 import { addChat } from "./chat.ts";
 import { addDoctor } from "./doctor.ts";
 import { addGenerate } from "./generate.ts";
@@ -24,5 +25,7 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addGenerate,
   addBackup,
   addRestore,
+  addBundle,
+  addUpgrade,
   addBench,
 ];
