@@ -130,6 +130,8 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     checkDatabase: async () => await checkDatabase(settings.data),
     answered: options.serving ? answered : null,
     serving: options.serving,
+    backups: async () => await nights.operations.readState(),
+    diskLevel: async () => disk.level(),
   });
 
   return {

@@ -5,6 +5,7 @@ import type { Settings } from "#base";
 import { createPlatform } from "#platform";
 import { createServer } from "#server";
 import { type Box, openBox } from "./open-box.ts";
+import { startTracing } from "./tracing.ts";
 
 /** What serving tells people; the terminal of `cli` fits. */
 export type Notes = { note(english: string, chinese: string): void };
@@ -15,6 +16,7 @@ const consoleFolder = path.join(import.meta.dirname, "../../console/dist");
 export async function serve(settings: Settings, options: { readonly terminal: Notes; readonly signal: AbortSignal }): Promise<void> {
   const { terminal, signal } = options;
   const box = openBox(settings, { serving: true });
+  const tracing = await startTracing(settings.otlp, box.version);
   try {
     const platform = createPlatform({ store: box.storage.people, settings, audit: box.audit, revocations: box.revocations });
     const server = createServer(box.services, platform, settings, box.logger, {
@@ -38,6 +40,7 @@ export async function serve(settings: Settings, options: { readonly terminal: No
     await server.close();
     await models;
   } finally {
+    await tracing?.stop();
     await box.close();
   }
 }

@@ -2,7 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { type Settings, StarboxError } from "#base";
-import type { Access, Actor, JobInfo, ModelsService, ReadyState, SystemInfo, SystemService } from "#contracts";
+import type { Access, Actor, BackupState, DiskLevel, JobInfo, ModelsService, ReadyState, SystemInfo, SystemService } from "#contracts";
+import { createBoxMetrics } from "./box-metrics.ts";
 import { doctor } from "./doctor.ts";
 import { boxProcesses, folderBytes, readDisk, readMachine } from "./machine.ts";
 
@@ -73,6 +74,8 @@ export function createSystemService(parts: {
   /** Ids of the models that have answered since the box started; null where nobody waits for that (command line alone). */
   readonly answered: ReadonlySet<string> | null;
   readonly serving: boolean;
+  readonly backups: () => Promise<BackupState>;
+  readonly diskLevel: () => Promise<DiskLevel>;
 }): SystemService {
   const { settings, models, jobs } = parts;
   const started = Date.now();
@@ -115,41 +118,7 @@ export function createSystemService(parts: {
     dataFolder: settings.data,
   });
 
-  const metrics = async (): Promise<string> => {
-    const now = await info();
-    const lines: string[] = [];
-    const gauge = (name: string, help: string, rows: readonly (readonly [labels: string, value: number])[]): void => {
-      lines.push(
-        `# HELP starbox_${name} ${help}`,
-        `# TYPE starbox_${name} gauge`,
-        ...rows.map(([labels, value]) => `starbox_${name}${labels} ${value}`),
-      );
-    };
-    gauge("uptime_seconds", "Seconds since the box started.", [["", now.uptimeSeconds]]);
-    gauge(
-      "process_resident_bytes",
-      "Memory of each process of the box.",
-      now.processes.map((item) => [`{process="${item.name}",pid="${item.pid}"}`, item.residentBytes]),
-    );
-    gauge("data_bytes", "Bytes in the data folder.", [["", now.disk.dataBytes]]);
-    gauge("disk_free_bytes", "Free bytes on the data folder's disk.", [["", now.disk.freeBytes]]);
-    gauge(
-      "jobs",
-      "Jobs by state.",
-      Object.entries(now.jobs).map(([state, count]) => [`{state="${state}"}`, count]),
-    );
-    gauge(
-      "engine_running",
-      "Requests an engine works on.",
-      now.queue.map((item) => [`{model="${item.model}"}`, item.running]),
-    );
-    gauge(
-      "engine_waiting",
-      "Requests waiting for an engine.",
-      now.queue.map((item) => [`{model="${item.model}"}`, item.waiting]),
-    );
-    return `${lines.join("\n")}\n`;
-  };
+  const metrics = createBoxMetrics({ info, backups: parts.backups, disk: parts.diskLevel });
 
   const own = (actor: Actor, id: string): string => {
     const job = parts.findJob(id);
@@ -160,7 +129,7 @@ export function createSystemService(parts: {
     ready,
     info,
     metrics,
-    doctor: () => doctor({ settings, models, checkDatabase: parts.checkDatabase, serving: parts.serving }),
+    doctor: () => doctor({ settings, models, checkDatabase: parts.checkDatabase, serving: parts.serving, backups: parts.backups }),
     async listJobs(actor, query) {
       const limit = query?.limit ?? 200;
       // Those left out must not shorten the list.

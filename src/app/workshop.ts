@@ -3,8 +3,21 @@ import path from "node:path";
 import { type Settings, StarboxError, silentLogger } from "#base";
 import type { Workshop } from "#cli";
 import { createModels } from "#models";
-import { type BundledModel, createBundle, listBackups, readPassphrase, restoreBackup, upgradeBack, upgradeTo } from "#operations";
+import {
+  type BundledModel,
+  createBundle,
+  installService,
+  listBackups,
+  readPassphrase,
+  removeService,
+  renderUnit,
+  restoreBackup,
+  type UnitOptions,
+  upgradeBack,
+  upgradeTo,
+} from "#operations";
 import { listKeptCopies, returnToCopy } from "#storage";
+import { readMachine } from "./machine.ts";
 import { databaseDoor } from "./nights.ts";
 import { readCommit, readVersion } from "./system-service.ts";
 
@@ -32,6 +45,26 @@ async function findModels(settings: Settings, ids: readonly string[] | null): Pr
   }
 }
 
+const main = path.join(import.meta.dirname, "main.ts");
+
+function unitOptions(settings: Settings, flags: Parameters<Workshop["renderService"]>[1]): UnitOptions {
+  const backups = flags.backups ?? settings.backups;
+  return {
+    command:
+      settings.bundle === ""
+        ? [process.execPath, "--conditions=starbox-source", "--disable-warning=ExperimentalWarning", main]
+        : [path.join(settings.bundle, "current/run")],
+    user: flags.user,
+    // A service has no home: unless a folder was named, its data lies where systemd keeps state.
+    dataDir: settings.data === settingsTable.data.fallback ? "/var/lib/starbox" : settings.data,
+    host: flags.host ?? settings.host,
+    port: flags.port ?? settings.port,
+    writable: backups === "" ? [] : [path.resolve(backups)],
+    devices: readMachine().gpu !== null,
+    environment: { ...(backups === "" ? {} : { STARBOX_BACKUPS: path.resolve(backups) }), ...(settings.tls === "self" ? { STARBOX_TLS: "self" } : {}) },
+  };
+}
+
 export const workshop: Workshop = {
   listBackups: async (folder, keyFile) => await listBackups(folder, readPassphrase(keyFile)),
   restore: async ({ keyFile, ...request }) => await restoreBackup({ ...request, passphrase: readPassphrase(keyFile), database: databaseDoor }),
@@ -46,6 +79,9 @@ export const workshop: Workshop = {
     });
     return { ...made, models: meta.models };
   },
+  renderService: (settings, flags) => renderUnit(unitOptions(settings, flags)),
+  installService: (settings, flags) => installService(unitOptions(settings, flags)),
+  removeService,
   upgrade: async (file, settings) => await upgradeTo(file, { home: settings.bundle, dataDir: settings.data, database: databaseDoor }),
   async upgradeBack(settings) {
     // The database first: while a box holds the folder this throws, and nothing has changed.

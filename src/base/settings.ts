@@ -147,6 +147,12 @@ export const settingsTable = {
     parse: integer(0, 1 << 30),
   },
   bundle: { key: "STARBOX_BUNDLE", doc: "Set by the launcher of a bundle: where it is installed. Not for people.", fallback: "", parse: text },
+  otlp: {
+    key: "STARBOX_OTLP",
+    doc: "OpenTelemetry collector that gets traces (http://collector:4318); empty: no traces are made. Never contents.",
+    fallback: "",
+    parse: url,
+  },
   outbound: {
     key: "STARBOX_OUTBOUND",
     doc: "Places the box may reach besides model sources, comma-separated: host, host:port or URL. Empty: none.",

@@ -8,3 +8,5 @@ export { type ClockWatch, createClockWatch } from "./clock-watch.ts";
 export { createDiskWatch, type DiskWatch } from "./disk-watch.ts";
 export { createMemoryWatch, type MemoryWatch } from "./memory-watch.ts";
 export { createOperations, type Operations } from "./operations.ts";
+export { installService, removeService } from "./service/install.ts";
+export { renderUnit, type UnitOptions } from "./service/unit.ts";

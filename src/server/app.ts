@@ -5,10 +5,12 @@ import { toErrorRecord } from "#base";
 import { apiRoutes } from "./api/index.ts";
 import { type RequestContext, readCredentials, type ServerEnv, type ServerParts } from "./context.ts";
 import { errorHeaders, errorStatus, noRoute, presentError, readError, unauthorized } from "./errors.ts";
+import { createHttpMetrics } from "./http-metrics.ts";
 import { presentOpenaiError } from "./openai/errors.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { identify, securityHeaders } from "./security.ts";
 import { staticRoutes } from "./static.ts";
+import { traceRequests } from "./trace.ts";
 
 export function createApp(parts: ServerParts): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>();
@@ -20,6 +22,9 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
   app.onError((error, c) => fail(c, error));
   app.notFound((c) => fail(c, noRoute(c.req.method, c.req.path)));
 
+  const http = createHttpMetrics();
+  app.use(http.measure);
+  app.use(traceRequests);
   app.use(securityHeaders);
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
@@ -34,7 +39,9 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
   app.get("/metrics", async (c) => {
     const credentials = readCredentials(c);
     if (!credentials.loopback && (await parts.platform.identify(credentials)) === null) throw unauthorized();
-    return c.body(await parts.services.system.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+    return c.body(`${await parts.services.system.metrics()}${await http.text()}`, 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    });
   });
 
   for (const path of ["/api/*", "/v1/*"]) app.use(path, identify(parts));

@@ -12,6 +12,7 @@ import { addKb } from "./kb.ts";
 import { addModels } from "./models.ts";
 import { addPeople } from "./people.ts";
 import { addRestore } from "./restore.ts";
+import { addService } from "./service.ts";
 import { addStart } from "./start.ts";
 
 export const commands: readonly ((program: Command, builder: Builder) => void)[] = [
@@ -27,5 +28,6 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addRestore,
   addBundle,
   addUpgrade,
+  addService,
   addBench,
 ];

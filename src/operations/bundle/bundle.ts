@@ -134,7 +134,7 @@ export async function createBundle(options: BundleOptions): Promise<BundleReport
     for (const { name, file } of sharedLibraries(process.execPath)) libraries.push({ name, ...(await appendFile(file)) });
     const offset = at;
     const hash = createHash("sha256");
-    const zstd = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_nbWorkers]: 2 } });
+    const zstd = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1 } });
     await pipeline(
       Readable.from(records(items), { objectMode: false }),
       zstd,

@@ -7,6 +7,7 @@ type LockEntry = {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
   readonly os?: readonly string[];
   readonly cpu?: readonly string[];
   readonly libc?: readonly string[];
@@ -70,7 +71,8 @@ export function runtimePackages(root: string): readonly string[] {
     wanted.add(where);
     for (const dependency of Object.keys(entry.dependencies ?? {})) visit(where, dependency, true);
     const manifest = JSON.parse(fs.readFileSync(path.join(root, where, "package.json"), "utf8")) as LockEntry;
-    for (const dependency of Object.keys({ ...entry.optionalDependencies, ...manifest.optionalDependencies, ...entry.peerDependencies }))
+    const peers = Object.keys(entry.peerDependencies ?? {}).filter((peer) => manifest.peerDependenciesMeta?.[peer]?.optional !== true);
+    for (const dependency of [...Object.keys({ ...entry.optionalDependencies, ...manifest.optionalDependencies }), ...peers])
       visit(where, dependency, false);
   };
   for (const name of importedPackages(path.join(root, "src"))) if (name in own) visit("", name, true);
