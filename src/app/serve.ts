@@ -24,7 +24,8 @@ export async function serve(settings: Settings, options: { readonly terminal: No
       ...(fs.existsSync(path.join(consoleFolder, "index.html")) ? { consoleFolder } : {}),
     });
     const url = await server.listen();
-    box.storage.lock?.update({ host: settings.host, port: Number(new URL(url).port || 80) });
+    const isTls = url.startsWith("https:");
+    box.storage.lock?.update({ host: isTls ? "127.0.0.1" : settings.host, port: server.localPort ?? settings.port });
     terminal.note(`Starbox serves at ${url}`, `星匣已启动：${url}`);
     const code = platform.setupCode();
     if (code !== null) {

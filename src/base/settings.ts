@@ -51,6 +51,20 @@ export const settingsTable = {
     parse: (raw: string) => path.resolve(raw),
   },
   host: { key: "STARBOX_HOST", doc: "Address to listen on.", fallback: "127.0.0.1", parse: text },
+  tls: {
+    key: "STARBOX_TLS",
+    doc: "self: HTTPS with a certificate of the box's own making, renewed by itself; off: HTTP unless STARBOX_TLS_CERT is set.",
+    fallback: "off",
+    parse: oneOf("off", "self"),
+  },
+  tlsCert: { key: "STARBOX_TLS_CERT", doc: "PEM file with your certificate chain; read again when it changes.", fallback: "", parse: text },
+  tlsKey: { key: "STARBOX_TLS_KEY", doc: "PEM file with its private key.", fallback: "", parse: text },
+  proxy: {
+    key: "STARBOX_PROXY",
+    doc: "Addresses of your reverse proxy, comma-separated (10.0.0.5, 10.0.0.0/24): only their X-Forwarded headers are believed.",
+    fallback: [] as readonly string[],
+    parse: list,
+  },
   port: { key: "STARBOX_PORT", doc: "Port to listen on.", fallback: 8480, parse: integer(0, 65535) },
   url: {
     key: "STARBOX_URL",

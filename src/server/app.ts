@@ -25,7 +25,7 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
   const http = createHttpMetrics();
   app.use(http.measure);
   app.use(traceRequests);
-  app.use(securityHeaders);
+  app.use(securityHeaders(parts));
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     try {
