@@ -99,7 +99,7 @@ describe.skipIf(missing !== null)("a bare machine behind a black hole", () => {
     for (const absent of ["bin/node", "usr/bin/node", "bin/npm", "lib/x86_64-linux-gnu/libstdc++.so.6"])
       expect(fs.existsSync(path.join(machine.root, absent))).toBe(false);
     const day = await walk("first", 8541);
-    expect(day).toMatchObject({ mode: "words+meaning", found: true, answered: true, chatted: true, wrote: true, rehearsed: true });
+    expect(day).toMatchObject({ mode: "hybrid", found: true, answered: true, chatted: true, wrote: true, rehearsed: true });
     expect(day.readySeconds).toBeLessThan(600);
     expect(day.pulled).not.toBe("ready");
     expect([day.packets, day.names, day.refused]).toEqual([0, [], 0]);

@@ -4,6 +4,7 @@ import path from "node:path";
 import { newId, StarboxError } from "#base";
 import type { Actor, KnowledgeBaseInfo, KnowledgeService } from "#contracts";
 import type { KbRow } from "#storage";
+import { tricky } from "../ingest/paths.ts";
 import { createCurated } from "./curated.ts";
 import { createLookup, invalid, type KnowledgeDeps, missing, requireLevel } from "./deps.ts";
 
@@ -154,8 +155,8 @@ function mayCreate(actor: Actor): void {
 
 function cleanName(raw: string): string {
   const name = raw.normalize("NFC").trim();
-  if (name === "" || name.length > 100 || /\p{Cc}/u.test(name))
-    throw invalid("A knowledge base's name has 1 to 100 characters.", "知识库名称需为 1 到 100 个字符。");
+  if (name === "" || name.length > 100 || /\p{Cc}/u.test(name) || tricky.test(name))
+    throw invalid("A knowledge base's name has 1 to 100 characters, none of them hidden.", "知识库名称需为 1 到 100 个可见字符。");
   return name;
 }
 
