@@ -128,7 +128,11 @@ function describeBackup(state: BackupState, now: number): { readonly ok: boolean
   const age = now - Date.parse(last.at);
   if (last.error !== null) return { ok: false, found: `failed at ${last.at}: ${last.error}`, hint: "starbox backup tries again." };
   if (rehearsal !== null && !rehearsal.ok)
-    return { ok: false, found: `${rehearsal.backupId} cannot be restored`, hint: "starbox backup makes another one; starbox backup rehearse checks it." };
+    return {
+      ok: false,
+      found: `${rehearsal.backupId} cannot be restored`,
+      hint: "starbox backup makes another one; starbox backup rehearse checks it.",
+    };
   if (schedule.enabled && age > 2 * dayMs) return { ok: false, found: `last at ${last.at}`, hint: "Two nights were missed: see logs/box.log." };
   const rehearsed = rehearsal === null ? "never rehearsed" : `rehearsed ${rehearsal.at}`;
   return { ok: true, found: `${last.at}, ${rehearsed}${sameDisk ? ", on the data's own disk (STARBOX_BACKUPS: another one)" : ""}`, hint: "" };

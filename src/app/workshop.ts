@@ -1,6 +1,6 @@
 /** @file Work on a box from outside it: restore, bundles, upgrades. Loaded when a command asks for it. */
 import path from "node:path";
-import { type Settings, StarboxError, silentLogger } from "#base";
+import { type Settings, StarboxError, settingsTable, silentLogger } from "#base";
 import type { Workshop } from "#cli";
 import { createModels } from "#models";
 import {
@@ -61,7 +61,10 @@ function unitOptions(settings: Settings, flags: Parameters<Workshop["renderServi
     port: flags.port ?? settings.port,
     writable: backups === "" ? [] : [path.resolve(backups)],
     devices: readMachine().gpu !== null,
-    environment: { ...(backups === "" ? {} : { STARBOX_BACKUPS: path.resolve(backups) }), ...(settings.tls === "self" ? { STARBOX_TLS: "self" } : {}) },
+    environment: {
+      ...(backups === "" ? {} : { STARBOX_BACKUPS: path.resolve(backups) }),
+      ...(settings.tls === "self" ? { STARBOX_TLS: "self" } : {}),
+    },
   };
 }
 

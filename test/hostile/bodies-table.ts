@@ -246,6 +246,6 @@ export const names: readonly HostileRequest[] = [
   file("uni-11", "control characters", "a\u0000b.md", [400]),
   file("uni-12", "a full-width way up", "．．／x.md", [201, 400]),
   file("uni-13", "a name Windows cannot have", "CON.md", [201, 400]),
-  file("uni-14", "2,000 characters", `${"长".repeat(2000)}.md`, [400]),
+  file("uni-14", "2,000 characters", `${"长".repeat(2000)}.md`, [400, 431]),
   file("uni-15", "composed another way", "re\u0301sume\u0301.md", [201]),
 ];

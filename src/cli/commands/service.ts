@@ -18,7 +18,13 @@ export function addService(program: Command, { add, t, run }: Builder): void {
       .option("--host <HOST>", t("address to listen on", "监听地址"))
       .option("--backups <DIR>", t("folder for backups on another disk", "另一块磁盘上的备份文件夹"));
   service.addCommand(
-    options(add("install", ["make account, unit and data folder; enable and start", "创建账户、unit 与数据文件夹，启用并启动"], ["sudo starbox service install"])).action(async (flags: Flags) => {
+    options(
+      add(
+        "install",
+        ["make account, unit and data folder; enable and start", "创建账户、unit 与数据文件夹，启用并启动"],
+        ["sudo starbox service install"],
+      ),
+    ).action(async (flags: Flags) => {
       await run(
         async ({ parts, settings, terminal }) => {
           const done = (await parts.workshop()).installService(settings, flags);
@@ -36,12 +42,14 @@ export function addService(program: Command, { add, t, run }: Builder): void {
     }),
   );
   service.addCommand(
-    options(add("show", ["print the unit that install would write", "输出将要安装的 unit 文件"], ["starbox service show > starbox.service"])).action(async (flags: Flags) => {
-      await run(async ({ parts, settings, terminal }) => {
-        const unit = (await parts.workshop()).renderService(settings, flags);
-        terminal.result({ unit }, unit.trimEnd());
-      });
-    }),
+    options(add("show", ["print the unit that install would write", "输出将要安装的 unit 文件"], ["starbox service show > starbox.service"])).action(
+      async (flags: Flags) => {
+        await run(async ({ parts, settings, terminal }) => {
+          const unit = (await parts.workshop()).renderService(settings, flags);
+          terminal.result({ unit }, unit.trimEnd());
+        });
+      },
+    ),
   );
   service.addCommand(
     add("remove", ["stop and remove the service; data stays", "停止并移除服务，数据保留"], ["sudo starbox service remove"]).action(async () => {

@@ -16,7 +16,10 @@ function must(command: string, ...args: readonly string[]): void {
   if (!ok)
     throw new StarboxError("internal", `${command} ${args.join(" ")} failed: ${output || "not found"}.`, {
       hint: "starbox service show prints the unit; it can be installed by hand.",
-      zh: { message: `${command} ${args.join(" ")} 失败：${output || "未找到该命令"}。`, hint: "starbox service show 可输出 unit 文件，供手工安装。" },
+      zh: {
+        message: `${command} ${args.join(" ")} 失败：${output || "未找到该命令"}。`,
+        hint: "starbox service show 可输出 unit 文件，供手工安装。",
+      },
     });
 }
 
@@ -24,7 +27,10 @@ function requireRoot(): void {
   if (process.getuid?.() === 0 && fs.existsSync("/run/systemd/system")) return;
   throw new StarboxError("usage", "Installing the service needs root and a system run by systemd.", {
     hint: "sudo ./starbox service install. To see the unit only: starbox service show.",
-    zh: { message: "安装服务需要 root 权限，且系统由 systemd 管理。", hint: "请使用 sudo ./starbox service install；仅查看 unit：starbox service show。" },
+    zh: {
+      message: "安装服务需要 root 权限，且系统由 systemd 管理。",
+      hint: "请使用 sudo ./starbox service install；仅查看 unit：starbox service show。",
+    },
   });
 }
 
@@ -34,7 +40,10 @@ function requireReadable(command: readonly string[], user: string): void {
     if (run("runuser", "-u", user, "--", "test", "-r", file).ok && !/^\/(root|home)\//.test(fs.realpathSync(file))) continue;
     throw new StarboxError("usage", `The account ${user} cannot read ${file}.`, {
       hint: "Install from a bundle (starbox bundle; sh FILE start puts it into /opt/starbox), or move the clone to /opt.",
-      zh: { message: `账户 ${user} 无法读取 ${file}。`, hint: "请使用安装包（starbox bundle，sh 文件 start 会安装到 /opt/starbox），或将源码目录移到 /opt。" },
+      zh: {
+        message: `账户 ${user} 无法读取 ${file}。`,
+        hint: "请使用安装包（starbox bundle，sh 文件 start 会安装到 /opt/starbox），或将源码目录移到 /opt。",
+      },
     });
   }
 }

@@ -15,7 +15,8 @@ export type UnitOptions = {
   readonly environment: Readonly<Record<string, string>>;
 };
 
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word.replaceAll("%", "%%") : `"${word.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`);
+const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word.replaceAll("%", "%%") : `"${word.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
 
 export function renderUnit(options: UnitOptions): string {
   const { command, user, dataDir, host, port, writable, devices, environment } = options;

@@ -33,7 +33,10 @@ export const newBase = z.object({
 export const basePatch = z.object({
   name: baseName.optional(),
   description: z.string().max(2000).optional(),
-  embedder: z.string().max(200).optional(),
+  embedder: z
+    .string()
+    .regex(/^[\w.-]{1,100}$/)
+    .optional(),
 });
 
 const date = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
