@@ -1,4 +1,5 @@
 /** @file What people who chat notice while documents are read in: time to the first token, on a quiet box and under load, through HTTP like any client. */
+import os from "node:os";
 import type { KnowledgeBaseInfo } from "#contracts";
 import { markdownFiles } from "./ingest.ts";
 import { type Measured, same } from "./retrieve.ts";
@@ -13,7 +14,7 @@ export type LoadBench = {
   readonly note: (text: string) => void;
 };
 
-const counts = { short: { documents: 150, samples: 40 }, long: { documents: 1000, samples: 60 } };
+const counts = { short: { documents: 150, samples: 20 }, long: { documents: 1000, samples: 45 } };
 /** Between one answer and the next question. */
 const thinkMs = 300;
 /** So many people ask questions one after the other; not one after the documents were read. */
@@ -36,7 +37,12 @@ export async function* measureLoad(bench: LoadBench): AsyncGenerator<Measured> {
   await sample(bench, name, 2); // what is loaded once is not part of it
   note("quiet box");
   const quiet = await sample(bench, name, samples);
-  note(`${documents} documents are being read in`);
+  note(
+    `load of the machine: ${os
+      .loadavg()
+      .map((value) => value.toFixed(1))
+      .join(" ")}; ${documents} documents are being read in`,
+  );
   await box.call("POST", "/api/bases", { name: "load" });
   const files = markdownFiles({ data: bench.data, long: true }, 0, 1000).slice(0, documents);
   const state = { uploaded: false };
@@ -50,9 +56,16 @@ export async function* measureLoad(bench: LoadBench): AsyncGenerator<Measured> {
     const { pending, embedded, chunks } = await readBase(box, "load");
     return !state.uploaded || pending > 0 || embedded < chunks;
   });
+  note(
+    `load of the machine: ${os
+      .loadavg()
+      .map((value) => value.toFixed(1))
+      .join(" ")}`,
+  );
   const after = await readBase(box, "load");
   await upload;
   for (const kind of ["model", "base"] as const) {
+    note(`${kind}, ms in order: ${quiet[kind].map(Math.round).join(" ")} | ${loaded[kind].map(Math.round).join(" ")}`);
     const what = kind === "model" ? "chat with the model" : "question to a base";
     yield latency(`${what}, time to first token, quiet box`, quiet[kind]);
     yield latency(`${what}, time to first token, ${documents} documents being read in`, loaded[kind]);
