@@ -5,6 +5,7 @@ import type { ChatRow, TurnRow } from "#storage";
 import { answerAndRecord } from "./answer-service.ts";
 import { type AssistantsDeps, answeringModel, baseIds, stamp } from "./deps.ts";
 import { plainChat } from "./plain-chat.ts";
+import { type OnWait, tellingWaits, withQueue } from "./queue-parts.ts";
 import {
   type AskInput,
   conversation,
@@ -90,7 +91,8 @@ async function* ask(
   };
   try {
     yield { type: "turn-start", userTurnId: question.id, assistantTurnId: reply.id };
-    yield* writeReply(deps, actor, chat, question, draft, () => chats.updateTurn(reply.id, { content: draft.content }), input.signal);
+    const keep = (): void => void chats.updateTurn(reply.id, { content: draft.content });
+    yield* withQueue((onWait) => writeReply(deps, actor, chat, question, draft, { keep, onWait, signal: input.signal }));
     close(null);
     yield { type: "finish", turn: presentTurn(chats.findTurn(reply.id) as TurnRow), title };
   } catch (error) {
@@ -115,15 +117,15 @@ async function* writeReply(
   chat: ChatRow,
   question: TurnRow,
   draft: Draft,
-  keep: () => void,
-  signal: AbortSignal | undefined,
+  { keep, onWait, signal }: { readonly keep: () => void; readonly onWait: OnWait; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<ChatPart> {
   const messages = conversation(deps, actor, question.id);
   const abort = signal === undefined ? {} : { signal };
   if (chat.kbIds.length > 0) {
     const kbIds = chat.kbIds.filter((id) => deps.access.base(actor, id) !== null);
     if (kbIds.length === 0) baseIds(deps, actor, chat.kbIds); // named error: every base of this chat is gone
-    const model = await answeringModel(deps, chat.model ?? undefined);
+    const found = await answeringModel(deps, chat.model ?? undefined);
+    const model = found === null ? null : tellingWaits(found, onWait);
     for await (const part of answerAndRecord(deps, actor, { kbIds, messages, viewer: deps.access.viewer(actor), model, ...abort })) {
       if (part.type === "text-delta") {
         draft.content += part.text;
@@ -138,7 +140,7 @@ async function* writeReply(
     }
     return;
   }
-  const model = await deps.models.languageModel(chat.model ?? undefined);
+  const model = tellingWaits(await deps.models.languageModel(chat.model ?? undefined), onWait);
   draft.model = model.id;
   let keptAt = deps.now();
   for await (const part of plainChat(model, messages, { ...abort, ...(actor.personId === null ? {} : { person: actor.personId }) })) {

@@ -14,6 +14,7 @@ export type {
   ModelInfo,
   ModelKind,
   ModelState,
+  QueuePlace,
   Reranker,
   StreamPart,
   TokenLogprob,

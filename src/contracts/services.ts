@@ -168,6 +168,7 @@ export type ChatTurn = {
 /** Streamed while a turn is being answered. `turn-start` names both rows; they are durable from then on. */
 export type ChatPart =
   | { readonly type: "turn-start"; readonly userTurnId: string; readonly assistantTurnId: string }
+  /** Others are served first: 1 is next, 0 says that the turn has come. */
   | { readonly type: "queued"; readonly position: number; readonly etaSeconds: number | null }
   | { readonly type: "text-delta"; readonly text: string }
   | { readonly type: "citation"; readonly citation: Citation }

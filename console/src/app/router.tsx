@@ -73,7 +73,15 @@ const documentsRoute = createRoute({
 });
 const retrievalRoute = createRoute({
   ...inBase("/search"),
-  validateSearch: (search: Record<string, unknown>) => defined({ q: text(search["q"]) }),
+  validateSearch: (search: Record<string, unknown>) =>
+    defined({
+      q: text(search["q"]),
+      folder: text(search["folder"]),
+      type: text(search["type"]),
+      tag: text(search["tag"]),
+      from: text(search["from"]),
+      to: text(search["to"]),
+    }),
   component: lazyRouteComponent(knowledge, "RetrievalTab"),
 });
 const curatedRoute = createRoute({ ...inBase("/answers"), component: lazyRouteComponent(knowledge, "CuratedTab") });

@@ -14,6 +14,7 @@ import { showToast } from "../../ui/toasts.tsx";
 import { removeWithUndo } from "../../ui/undo.ts";
 import { DocumentText } from "../source/document-text.tsx";
 import { ChunksView } from "./chunks-view.tsx";
+import { EditFacts } from "./document-edit.tsx";
 import { DocumentStateBadge } from "./document-state.tsx";
 
 export function DocumentPage() {
@@ -177,6 +178,7 @@ function DocumentFacts({ document }: { readonly document: DocumentInfo }) {
           ),
         )}
       </dl>
+      <EditFacts document={document} />
       <Tags document={document} />
       <Editions document={document} />
       {document.warnings.length === 0 ? null : (
