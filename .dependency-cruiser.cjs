@@ -77,10 +77,10 @@ module.exports = {
     },
     {
       name: "console-features",
-      comment: "Features of the console do not import each other; the source pane and the notice of arriving models are shared.",
+      comment: "Features of the console do not import each other; the source pane, the share dialog and the notice of arriving models are shared.",
       severity: "error",
       from: { path: "^console/src/features/([^/]+)/" },
-      to: { path: "^console/src/features/", pathNot: "^console/src/features/($1|source)/|/arriving-notice\\.tsx$" },
+      to: { path: "^console/src/features/", pathNot: "^console/src/features/($1|source|share)/|/arriving-notice\\.tsx$" },
     },
     {
       name: "no-test-code-in-product",

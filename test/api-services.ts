@@ -41,6 +41,10 @@ const doc: DocumentInfo = {
   version: 1,
   date: null,
   edition: null,
+  level: "manage",
+  approved: true,
+  owner: null,
+  reviewAt: null,
   tags: [],
   warnings: [],
   error: null,
@@ -167,6 +171,8 @@ export const services = scriptedServices({
     ),
     removeDocument: async (_, id) => gone(id, "document_not_found"),
     retryDocument: async (_, id) => gone(id, "document_not_found"),
+    approveDocument: async (_, id) => (gone(id, "document_not_found"), doc),
+    listReviews: async () => [],
     readText: async (_, id) => (
       gone(id, "document_not_found"), { versionId: "v1", text: "第一条", blocks: [{ kind: "paragraph", start: 0, end: 3, page: null }], pages: null }
     ),

@@ -56,6 +56,8 @@ export const rows: readonly Row[] = [
   { route: "DELETE /api/bases/kb_1", ok: 204, missing: "DELETE /api/bases/nope" },
   { route: "GET /api/documents/doc_1", ok: 200, missing: "GET /api/documents/nope" },
   { route: "PATCH /api/documents/doc_1", json: { title: "t" }, bad: { date: "soon" }, ok: 200, missing: "PATCH /api/documents/nope" },
+  { route: "PUT /api/documents/doc_1/approval", json: { approved: true }, bad: {}, ok: 200, missing: "PUT /api/documents/nope/approval" },
+  { route: "GET /api/reviews", ok: 200 },
   { route: "POST /api/documents/doc_1/retry", ok: 204, missing: "POST /api/documents/nope/retry" },
   { route: "GET /api/documents/doc_1/text", ok: 200, missing: "GET /api/documents/nope/text" },
   { route: "GET /api/documents/doc_1/original", ok: 200, missing: "GET /api/documents/nope/original" },

@@ -338,7 +338,8 @@ test("health, readiness, metrics", async () => {
   const ready = await call("GET", "/readyz", { key: null });
   expect([ready.status, ready.value]).toEqual([503, { ready: false, missing: [{ what: "embedder", detail: "pulling", etaSeconds: 3 }] }]);
   expect((await call("GET", "/metrics", { key: null })).status).toBe(401);
-  expect((await call("GET", "/metrics", { key: memberKey })).text).toContain("starbox_uptime_seconds");
+  expect((await call("GET", "/metrics", { key: memberKey })).status).toBe(403);
+  expect((await call("GET", "/metrics")).text).toContain("starbox_uptime_seconds");
   const local = { host: "127.0.0.1:8480" };
   expect((await call("GET", "/metrics", { key: null, env: fromHere, headers: local })).status).toBe(200);
   expect((await call("GET", "/metrics", { key: null, env: fromHere, headers: { ...local, "x-forwarded-for": "10.0.0.9" } })).status).toBe(401);

@@ -15,6 +15,7 @@ import type {
   CuratedAnswer,
   Directory,
   DocumentInfo,
+  DueReview,
   Invitation,
   JobInfo,
   KnowledgeBaseInfo,
@@ -125,7 +126,7 @@ function knowledge(http: Http) {
     listBases: () => items(http.json<Items<KnowledgeBaseInfo>>("GET", at("bases"))),
     readBase: (idOrName: string) => http.json<KnowledgeBaseInfo>("GET", at("bases", idOrName)),
     createBase: (json: { name: string; description?: string; readers?: "everyone" }) => http.json<KnowledgeBaseInfo>("POST", at("bases"), { json }),
-    updateBase: (id: string, json: { name?: string; description?: string; embedder?: string }) =>
+    updateBase: (id: string, json: { name?: string; description?: string; embedder?: string; approval?: boolean }) =>
       http.json<KnowledgeBaseInfo>("PATCH", at("bases", id), { json }),
     removeBase: (id: string) => http.json<void>("DELETE", at("bases", id)),
     addSamples: () => http.json<KnowledgeBaseInfo>("POST", at("samples"), { json: {} }),
@@ -147,8 +148,12 @@ function knowledge(http: Http) {
     listDocuments: (kbId: string, query: DocumentQuery = {}) =>
       http.json<Page<DocumentInfo>>("GET", at("bases", kbId, "documents"), { query: { ...query } }),
     readDocument: (id: string) => http.json<DocumentInfo>("GET", at("documents", id)),
-    updateDocument: (id: string, json: { tags?: readonly string[]; title?: string; date?: string | null }) =>
-      http.json<DocumentInfo>("PATCH", at("documents", id), { json }),
+    updateDocument: (
+      id: string,
+      json: { tags?: readonly string[]; title?: string; date?: string | null; ownerId?: string | null; reviewAt?: string | null },
+    ) => http.json<DocumentInfo>("PATCH", at("documents", id), { json }),
+    approveDocument: (id: string, approved: boolean) => http.json<DocumentInfo>("PUT", at("documents", id, "approval"), { json: { approved } }),
+    listReviews: () => items(http.json<Items<DueReview>>("GET", at("reviews"))),
     removeDocument: (id: string) => http.json<void>("DELETE", at("documents", id)),
     retryDocument: (id: string) => http.json<void>("POST", at("documents", id, "retry"), { json: {} }),
     readText: (id: string, version?: string) => http.json<DocumentText>("GET", at("documents", id, "text"), { query: { version } }),

@@ -62,6 +62,7 @@ export type {
   ChatTurn,
   Check,
   CuratedAnswer,
+  DueReview,
   KnowledgeGap,
   KnowledgeService,
   ModelsService,

@@ -30,7 +30,7 @@ export type KnowledgeService = {
   updateBase(
     actor: Actor,
     kbId: string,
-    patch: { readonly name?: string; readonly description?: string; readonly embedder?: string },
+    patch: { readonly name?: string; readonly description?: string; readonly embedder?: string; readonly approval?: boolean },
   ): Promise<KnowledgeBaseInfo>;
   removeBase(actor: Actor, kbId: string): Promise<void>;
 
@@ -53,8 +53,19 @@ export type KnowledgeService = {
   updateDocument(
     actor: Actor,
     documentId: string,
-    patch: { readonly tags?: readonly string[]; readonly title?: string; readonly date?: string | null },
+    patch: {
+      readonly tags?: readonly string[];
+      readonly title?: string;
+      readonly date?: string | null;
+      readonly ownerId?: string | null;
+      /** The day on which somebody should look whether it still holds. */
+      readonly reviewAt?: string | null;
+    },
   ): Promise<DocumentInfo>;
+  /** Lets readers see the current version, or takes it out of their sight again. For those who manage the base. */
+  approveDocument(actor: Actor, documentId: string, approved: boolean): Promise<DocumentInfo>;
+  /** Documents whose review day has come: one's own, and those of bases one manages. */
+  listReviews(actor: Actor): Promise<readonly DueReview[]>;
   removeDocument(actor: Actor, documentId: string): Promise<void>;
   retryDocument(actor: Actor, documentId: string): Promise<void>;
   /** Extracted text of the current (or a given) version with its blocks, for the source pane. */
@@ -110,6 +121,16 @@ export type KnowledgeService = {
 
   /** The statutes that come with the box. Creates (or finds) the base and adds them. */
   addSamples(actor: Actor): Promise<KnowledgeBaseInfo>;
+};
+
+export type DueReview = {
+  readonly documentId: string;
+  readonly kbId: string;
+  readonly base: string;
+  readonly path: string;
+  readonly title: string;
+  readonly reviewAt: string;
+  readonly owner: { readonly id: string; readonly name: string } | null;
 };
 
 export type CuratedAnswer = {

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { toErrorRecord } from "#base";
 import { apiRoutes } from "./api/index.ts";
-import { type RequestContext, readCredentials, type ServerEnv, type ServerParts } from "./context.ts";
+import { needAdministrator, type RequestContext, readCredentials, type ServerEnv, type ServerParts } from "./context.ts";
 import { errorHeaders, errorStatus, noRoute, presentError, readError, unauthorized } from "./errors.ts";
 import { createHttpMetrics } from "./http-metrics.ts";
 import { presentOpenaiError } from "./openai/errors.ts";
@@ -38,7 +38,11 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
   });
   app.get("/metrics", async (c) => {
     const credentials = readCredentials(c);
-    if (!credentials.loopback && (await parts.platform.identify(credentials)) === null) throw unauthorized();
+    if (!credentials.loopback) {
+      const caller = await parts.platform.identify(credentials);
+      if (caller === null) throw unauthorized();
+      needAdministrator(caller.actor); // it counts what not everybody may know of
+    }
     return c.body(`${await parts.services.system.metrics()}${await http.text()}`, 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     });

@@ -87,6 +87,7 @@ export function createBases(deps: KnowledgeDeps): Part {
         if (kb.embedder === null) storage.kbs.update(kb.id, { embedder: patch.embedder, updatedAt: lookup.at() });
         else ingest.changeEmbedder(kb, patch.embedder);
       }
+      if (patch.approval !== undefined) storage.access.setApproval(kb.num, patch.approval, actor.personId ?? actor.role, lookup.at());
       note(actor, "base.change", kb.id);
       return present(actor, lookup.base(actor, kb.id, "read"));
     },

@@ -37,6 +37,7 @@ export const basePatch = z.object({
     .string()
     .regex(/^[\w.-]{1,100}$/)
     .optional(),
+  approval: z.boolean().optional().openapi({ description: "Switched on: what is there counts as approved, what comes waits." }),
 });
 
 const date = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
