@@ -165,7 +165,7 @@ test("approval: what editors add waits, with its name, count and content; what m
   expect((await knowledge.listDocuments(owner, kbId, { state: "unapproved" })).items.map((item) => item.path)).toEqual(["年会.md"]);
   await knowledge.approveDocument(owner, id, true);
   expect(await asked(reader)).toContain("腊月十八");
-  await add(editor, "年会.md", "# 年会方案\n\n第一条 年会改到正月初八。\n");
+  await add(editor, "年会.md", "# 年会方案\n\n第一条 年会定在正月初八。\n");
   expect(await asked(reader)).not.toMatch(/正月初八|腊月十八/);
   await knowledge.approveDocument(owner, id, true);
   expect(await asked(reader)).toContain("正月初八");

@@ -5,6 +5,7 @@ import { withBox } from "../cli.ts";
 import { duration, type Terminal, table } from "../terminal.ts";
 import type { Builder } from "./builder.ts";
 import { addKbAdd } from "./kb-add.ts";
+import { addKbCare } from "./kb-care.ts";
 import { addKbSearch } from "./kb-search.ts";
 import { addKbShare } from "./kb-share.ts";
 
@@ -86,6 +87,7 @@ export function addKb(program: Command, builder: Builder): void {
   addKbAdd(kb, builder);
   addKbSearch(kb, builder);
   addKbShare(kb, builder);
+  addKbCare(kb, builder);
   program.addCommand(kb);
 }
 
