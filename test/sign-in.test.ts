@@ -262,6 +262,7 @@ async function throughProvider(ada: ReturnType<typeof browser>): Promise<Respons
   expect(url).toContain("code_challenge_method=S256");
   for (let hop = 0; hop < 20; hop++) {
     if (url.startsWith(`${server.url}/`)) return await ada.send("GET", url);
+    const page = await ada.send("GET", url);
     const next = page.headers.get("location");
     if (next !== null) {
       url = new URL(next, url).href;
