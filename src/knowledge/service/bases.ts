@@ -36,14 +36,15 @@ export function createBases(deps: KnowledgeDeps): Part {
     const readable = access.readable(actor);
     const counts = storage.kbs.counts(kb.num, readable);
     // The estimate speaks of every file: only for those who may see every file.
-    const seesAll = readable === null || storage.kbs.counts(kb.num, null).documents === counts.documents;
+    const isBusy = counts.pending > 0 || counts.embedded < counts.chunks;
+    const isSaid = isBusy && (readable === null || storage.kbs.counts(kb.num, null).documents === counts.documents);
     return {
       id: kb.id,
       name: kb.name,
       description: kb.description,
       embedder: kb.embedder,
       ...counts,
-      etaSeconds: seesAll ? ingest.etaSeconds(kb) : null,
+      etaSeconds: isSaid ? ingest.etaSeconds(kb) : null,
       level: access.base(actor, kb.id) ?? "read",
       approval: storage.access.isApprovalOn(kb.num),
       createdAt: kb.createdAt,

@@ -83,7 +83,11 @@ export function ReviewFacts({ document, manages }: { readonly document: Document
             if (next !== document.reviewAt) save.mutate({ reviewAt: next });
           }}
         />
-        {due ? <span className="tag warn">{t("care.due")}</span> : null}
+        {due ? (
+          <span>
+            <span className="tag warn">{t("care.due")}</span>
+          </span>
+        ) : null}
       </div>
       {due && writes ? (
         <Button small icon={CheckIcon} busy={save.isPending} onClick={() => save.mutate({ reviewAt: inAYear() })}>
