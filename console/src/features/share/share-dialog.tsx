@@ -74,16 +74,22 @@ function ShareForm({
           path,
         );
   const [rows, setRows] = useState<readonly Row[]>(own?.entries ?? []);
+  // The dialog closes within the action: once the lists are read again, this form is another one.
   const save = useAction(
-    (entries: readonly Row[]) =>
-      client.people.writeAccess(
+    async (entries: readonly Row[]) => {
+      await client.people.writeAccess(
         kbId,
         path,
         entries.map(({ principal, level }) => ({ principal, level })),
-      ),
+      );
+      onClose();
+    },
     [["access"], ["bases"]],
   );
-  const inherit = useAction(() => client.people.removeAccess(kbId, path), [["access"], ["bases"]]);
+  const inherit = useAction(async () => {
+    await client.people.removeAccess(kbId, path);
+    onClose();
+  }, [["access"], ["bases"]]);
   const error = save.error ?? inherit.error;
   return (
     <form
@@ -91,7 +97,7 @@ function ShareForm({
       style={{ gap: 14 }}
       onSubmit={(event) => {
         event.preventDefault();
-        save.mutate(rows, { onSuccess: onClose });
+        save.mutate(rows);
       }}
     >
       <p className="muted small">{t(path === "" ? "share.baseHint" : "share.pathHint")}</p>
@@ -119,7 +125,7 @@ function ShareForm({
       {error === null ? null : <ErrorCard error={error} />}
       <div className="actions">
         {own !== undefined && path !== "" ? (
-          <Button className="start" busy={inherit.isPending} onClick={() => inherit.mutate(undefined, { onSuccess: onClose })}>
+          <Button className="start" busy={inherit.isPending} onClick={() => inherit.mutate(undefined)}>
             {t("share.inherit")}
           </Button>
         ) : null}
