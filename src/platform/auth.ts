@@ -6,7 +6,12 @@ import type { AuthRow, AuthWhere, PeopleStore } from "./store.ts";
 export type Auth = {
   /** For somebody whose right to enter was checked; the cookies of the new session. */
   startSession(personId: string, from: Credentials): Promise<readonly string[]>;
-  readSession(from: Credentials): Promise<{ readonly userId: string; readonly sessionId: string; readonly setCookies: readonly string[] } | null>;
+  readSession(from: Credentials): Promise<{
+    readonly userId: string;
+    readonly sessionId: string;
+    readonly seenAt: number;
+    readonly setCookies: readonly string[];
+  } | null>;
   signOut(from: Credentials): Promise<readonly string[]>;
 };
 
@@ -109,7 +114,7 @@ export async function loadAuth(store: PeopleStore, secret: string, trustedOrigin
       const result = await auth.api.getSession({ headers: sessionHeaders(from), returnHeaders: true });
       if (result.response === null) return null;
       const { user, session } = result.response;
-      return { userId: user.id, sessionId: session.id, setCookies: result.headers.getSetCookie() };
+      return { userId: user.id, sessionId: session.id, seenAt: session.updatedAt.getTime(), setCookies: result.headers.getSetCookie() };
     },
     async signOut(from) {
       return (await auth.api.signOut({ headers: sessionHeaders(from), returnHeaders: true })).headers.getSetCookie();

@@ -66,7 +66,10 @@ export function createPlatform({ store, settings, audit, revocations, now = Date
       if (bearer !== undefined) return identifyBearer(bearer, from, operatorToken, keys, findCaller);
       if (from.authorization !== null || from.cookie === null || !from.cookie.includes("starbox.session_token=")) return null;
       const session = await (await loadedAuth()).readSession(from);
-      return session === null ? null : findCaller(session.userId, "session", session.setCookies, session.sessionId);
+      if (session === null) return null;
+      // As with keys: once a minute is enough to see where somebody is signed in.
+      if (now() - session.seenAt > touchEveryMs) store.sessions.touch(session.sessionId, new Date(now()).toISOString());
+      return findCaller(session.userId, "session", session.setCookies, session.sessionId);
     },
     signalsOf: (caller) => revocations.signalsOf(caller),
     ...createViewing(store, audit, now),
@@ -92,6 +95,7 @@ function identifyBearer(bearer: string, from: Credentials, operatorToken: string
   return { actor: { personId: null, name: `key ${key.name}`, role: "administrator" }, email: null, via: "key", setCookies: [] };
 }
 
+const touchEveryMs = 60_000;
 const viewNoteMs = 60_000;
 
 /** One line a minute says that somebody looks; what they read is in lines of its own, under both names. */

@@ -44,7 +44,6 @@ export type PersonRow = {
 };
 export type SessionRow = {
   readonly id: string;
-  readonly token: string;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly expiresAt: string;
@@ -287,12 +286,11 @@ function sessions(connection: Connection) {
   return {
     list: (person: string): SessionRow[] =>
       connection.all<SessionRow>(
-        "SELECT id, token, createdAt, updatedAt, expiresAt, ipAddress, userAgent FROM sessions WHERE userId = ? ORDER BY updatedAt DESC",
+        "SELECT id, createdAt, updatedAt, expiresAt, ipAddress, userAgent FROM sessions WHERE userId = ? ORDER BY updatedAt DESC",
         person,
       ),
-    has: (token: string): boolean => connection.get("SELECT 1 FROM sessions WHERE token = ?", token) !== undefined,
+    touch: (id: string, at: string): void => void connection.run("UPDATE sessions SET updatedAt = ? WHERE id = ?", at, id),
     remove: (person: string, id: string): boolean => connection.run("DELETE FROM sessions WHERE userId = ? AND id = ?", person, id).changes > 0,
-    removeAll: (person: string): void => void connection.run("DELETE FROM sessions WHERE userId = ?", person),
   };
 }
 
