@@ -58,6 +58,24 @@ const code = async (work: Promise<unknown>): Promise<string> =>
     (error: { code?: string }) => error.code ?? String(error),
   );
 
+test("a team's key reads what the team may read, and nobody else's chats", async () => {
+  const { people, knowledge, chats } = box.services;
+  const team = await people.createTeam(operator, { name: "客服" });
+  const robot: Actor = { personId: null, name: "key", role: "api-only", teamId: team.id, key: { id: "k", models: null, bases: null, write: false } };
+  expect(await knowledge.listBases(robot)).toEqual([]);
+  const base = await knowledge.createBase(owner, { name: "客服手册" });
+  await people.writeAccess(owner, base.id, "", [{ principal: { kind: "team", id: team.id }, level: "write" }]);
+  expect((await knowledge.listBases(robot)).map((item) => [item.name, item.level])).toEqual([["客服手册", "read"]]);
+  expect(await code(knowledge.addFile(robot, base.id, { path: "x.md", content: { bytes: new Uint8Array([65]) } }))).toBe("forbidden");
+  expect((await knowledge.listBases({ ...robot, key: { id: "k", models: null, bases: ["kb_other"], write: true } })).length).toBe(0);
+  const mine = await chats.createChat(operator, { kbIds: [] });
+  expect(await chats.listChats(robot)).toEqual([]);
+  expect(await code(chats.readTurns(robot, mine.id))).toBe("not_found");
+  await people.removeTeam(operator, team.id);
+  expect(await knowledge.listBases(robot)).toEqual([]);
+  await knowledge.removeBase(owner, base.id);
+});
+
 test("a new base is seen by whoever made it; only knowledge owners and administrators make one", async () => {
   const { knowledge } = box.services;
   const own = await knowledge.createBase(owner, { name: "我的" });

@@ -3,7 +3,7 @@ import { StarboxError } from "#base";
 import type { Actor, Answer, ChatPart, ChatService } from "#contracts";
 import type { ChatRow, TurnRow } from "#storage";
 import { answerAndRecord } from "./answer-service.ts";
-import { type AssistantsDeps, answeringModel, baseIds, stamp } from "./deps.ts";
+import { type AssistantsDeps, answeringModel, baseIds, ownerOf, stamp } from "./deps.ts";
 import { plainChat } from "./plain-chat.ts";
 import { type OnWait, tellingWaits, withQueue } from "./queue-parts.ts";
 import {
@@ -25,12 +25,12 @@ export function createChatService(deps: AssistantsDeps): ChatService {
   const { chats } = deps.storage;
   chats.closeOpenTurns({ code: "interrupted", message: "The box stopped while this was being written. 回答时服务中断，请重试。" });
   return {
-    listChats: async (actor) => chats.list(actor.personId).map(presentChat),
+    listChats: async (actor) => chats.list(ownerOf(actor)).map(presentChat),
     async createChat(actor, input) {
       const at = stamp(deps);
       const row: ChatRow = {
         id: deps.newId("chat"),
-        personId: actor.personId,
+        personId: ownerOf(actor),
         title: "",
         kbIds: baseIds(deps, actor, input.kbIds),
         model: input.model ?? null,
