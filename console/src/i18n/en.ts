@@ -492,6 +492,7 @@ export const en: Readonly<Record<Key, string> & Partial<Record<`${Key}_one`, str
   "sessions.program": "Unknown program",
   "factor.set": "Set up a second factor",
   "factor.off": "Switch off the second factor",
+  "factor.takeOff": "Take off the second factor of {{name}}",
   "factor.hint": "Signing in then also needs a code from an authenticator app on your phone.",
   "factor.lead": "Have an authenticator app ready on your phone (such as FreeOTP or Microsoft Authenticator).",
   "factor.begin": "Begin",

@@ -473,6 +473,7 @@ export const zh = {
   "sessions.program": "未知程序",
   "factor.set": "启用两步验证",
   "factor.off": "关闭两步验证",
+  "factor.takeOff": "关闭 {{name}} 的两步验证",
   "factor.hint": "启用后，登录时除密码外还需要手机验证器中的验证码。",
   "factor.lead": "请先在手机上准备一个验证器应用（如 Microsoft Authenticator、FreeOTP）。",
   "factor.begin": "开始",

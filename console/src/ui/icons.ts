@@ -45,6 +45,7 @@ export {
   Search as SearchIcon,
   Share2 as ShareIcon,
   ShieldCheck as ShieldIcon,
+  ShieldOff as ShieldOffIcon,
   Square as StopIcon,
   Sun as SunIcon,
   SunMoon as AutoThemeIcon,

@@ -11,7 +11,7 @@ import { Button, CopyButton, IconButton, Notice, Skeletons } from "../../ui/basi
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { KeyIcon, LinkIcon, PlusIcon, RemoveIcon, ShieldIcon, ViewIcon } from "../../ui/icons.ts";
+import { KeyIcon, LinkIcon, PlusIcon, RemoveIcon, ShieldIcon, ShieldOffIcon, ViewIcon } from "../../ui/icons.ts";
 import { showToast } from "../../ui/toasts.tsx";
 import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
 import { Invitations, InviteDialog, RoleField, roles } from "./invitations.tsx";
@@ -67,6 +67,7 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
   const words = useErrorWords();
   const [renewing, setRenewing] = useState(false);
   const role = useAction((next: Role) => client.people.update(person.id, { role: next }), [["people"]]);
+  const factorOff = useAction(() => client.account.removeSecondFactor({ person: person.id }), [["people"]]);
   const remove = useAction(() => client.people.remove(person.id), [["people"]]);
   return (
     <li className="model row wrap">
@@ -98,6 +99,14 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
         <span className="muted tiny">{date(person.createdAt)}</span>
         <IconButton label={t("people.passwordFor", { name: person.name })} icon={KeyIcon} onClick={() => setRenewing(true)} />
         {renewing ? <PasswordDialog id={person.id} name={person.name} onClose={() => setRenewing(false)} /> : null}
+        {self || !person.secondFactor ? null : (
+          <IconButton
+            label={t("factor.takeOff", { name: person.name })}
+            icon={ShieldOffIcon}
+            disabled={factorOff.isPending}
+            onClick={() => factorOff.mutate(undefined, { onError: (error) => showToast(words(error).message) })}
+          />
+        )}
         {self ? null : (
           <IconButton
             label={t("viewAs.go", { name: person.name })}
