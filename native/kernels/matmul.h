@@ -44,6 +44,12 @@ struct Engine {
   void (*pack)(const Source &s, int64_t w0, int64_t wn, int64_t k0, int64_t kn, int width, int64_t stride, float *dst);
 };
 
+/** Logits of one row of x: `panels` pieces of nr, `stride` apart; `columns` of them are real. target: -1 for none here. */
+struct LogitRow {
+  float *values;
+  int64_t panels, stride, columns, target;
+};
+
 struct MatmulTable {
   const Engine *f32;
   const Engine *bf16;  // nullptr where the tier has no dot instruction for bf16
@@ -56,11 +62,9 @@ struct MatmulTable {
   /** f32 copy of `count` elements of a float tensor. */
   void (*widen)(const void *from, int32_t type, int64_t at, int64_t count, float *to);
   void (*narrow)(const float *from, int64_t count, uint16_t *to);
-  /** Parts of a softmax over `count` logits, a multiple of the vector. values = softcap tanh(values / softcap). */
-  void (*cap)(float *values, int64_t count, float softcap);
-  /** values = exp(values - maximum); answers their sum. */
-  float (*exponentials)(float *values, int64_t count, float maximum);
-  float (*maximum)(const float *values, int64_t count);
+  /** See matmul-loss.hpp. */
+  float (*softmax_row)(const LogitRow &row, float softcap, float *maximum, float *sum, float *at_target);
+  void (*gradient_row)(const LogitRow &row, float softcap, float lse, float weight, float *out);
   /** to[i] += from[i] * factor. */
   void (*add)(float *to, const float *from, int64_t count, float factor);
   void (*scale)(float *values, int64_t count, float factor);
@@ -96,6 +100,8 @@ void multiply(const Product &p, Pool &pool, char *scratch);
 
 /** Panels of any source, quantised and packed ones included. `temporary` holds fill_scratch floats. */
 void fill_panels(const Engine &e, const Source &s, int64_t w0, int64_t wn, int64_t k0, int64_t kn, int width, int64_t stride, float *dst, float *temporary);
+/** f32 copy of a row of a weight in any form. `to` holds the row and 256 more. */
+void weight_row(const Source &s, int64_t row, float *to);
 int64_t fill_scratch(const Engine &e, const Source &s, int64_t wn, int64_t kn);
 /** The engine for these operands in the tier in use. */
 const Engine &engine_for(int32_t a_type, int32_t b_type);

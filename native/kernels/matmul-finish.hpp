@@ -1,7 +1,8 @@
-/** @file The ends of a product: the epilogue on tiles, dot products for few rows, the exponentials of a softmax. */
+/** @file The ends of a product: the epilogue on tiles, dot products for few rows, helpers on rows of f32. */
 #pragma once
 #include "math.hpp"
-#include "matmul_pack.hpp"
+#include "matmul-loss.hpp"
+#include "matmul-pack.hpp"
 
 namespace sb {
 namespace SB_TIER {
@@ -142,33 +143,6 @@ static void narrow_floats(const float *from, int64_t count, uint16_t *to) {
   for (; i < count; i++) to[i] = narrow(from[i]);
 }
 
-/** values = softcap tanh(values / softcap); count is a multiple of the vector. */
-static void cap_values(float *values, int64_t count, float softcap) {
-  for (int64_t i = 0; i < count; i += SB_W) store(values + i, softcap * vtanh(load(values + i) / softcap));
-}
-static float max_value(const float *values, int64_t count) {
-  vf m = load(values);
-  vi nan = m != m;
-  for (int64_t i = SB_W; i < count; i += SB_W) {
-    const vf v = load(values + i);
-    nan |= v != v;
-    m = vmax(v, m);
-  }
-  for (int i = 0; i < SB_W; i++)
-    if (nan[i]) return __builtin_nanf("");
-  return lanes_max(m);
-}
-/** values = exp(values - maximum); answers their sum. */
-static float exp_values(float *values, int64_t count, float maximum) {
-  vf sum{};
-  for (int64_t i = 0; i < count; i += SB_W) {
-    const vf e = vexp_fast(load(values + i) - maximum);
-    store(values + i, e);
-    sum += e;
-  }
-  return lanes_sum(sum);
-}
-
 static void add_values(float *to, const float *from, int64_t count, float factor) {
   int64_t i = 0;
   for (; i + SB_W <= count; i += SB_W) store(to + i, load(to + i) + load(from + i) * factor);
@@ -215,6 +189,6 @@ static const Engine engine_bf16 = {MR, NR, SB_W, 2, tile<Dot, NV>, tile<Dot, 1>,
 #define SB_MATMUL_TABLE                                                                                         \
   {                                                                                                             \
     &sb::SB_TIER::engine_f32, SB_MATMUL_BF16, sb::SB_TIER::finish, sb::SB_TIER::dot, sb::SB_TIER::widen_floats, \
-        sb::SB_TIER::narrow_floats, sb::SB_TIER::cap_values, sb::SB_TIER::exp_values, sb::SB_TIER::max_value,   \
+        sb::SB_TIER::narrow_floats, sb::SB_TIER::softmax_row, sb::SB_TIER::gradient_row,   \
         sb::SB_TIER::add_values, sb::SB_TIER::scale_values                                                      \
   }

@@ -115,6 +115,22 @@ int64_t fill_scratch(const Engine &e, const Source &s, int64_t wn, int64_t kn) {
   return s.order == Order::panelsAcross ? std::max<int64_t>(wn, e.nr) * e.nr + 64 : 0;
 }
 
+void weight_row(const Source &s, int64_t row, float *to) {
+  if (quantized(s)) return dequantize_part(s, row, 1, 0, s.columns, to);
+  const MatmulTable &t = matmul_now();
+  if (s.order != Order::panels) return t.widen(s.data, s.type, row * s.ld, s.columns, to);
+  const int64_t nr = t.f32->nr, panel = row / nr, column = row % nr;
+  if (packed_pairs(s)) {
+    const uint32_t *units = static_cast<const uint32_t *>(s.data) + panel * ceil_div(s.columns, 2) * nr + column;
+    for (int64_t k = 0; k < s.columns; k++) {
+      const uint32_t pair = units[k / 2 * nr], bits = k % 2 ? pair & 0xffff0000u : pair << 16;
+      std::memcpy(to + k, &bits, 4);
+    }
+  } else {
+    for (int64_t k = 0; k < s.columns; k++) t.widen(s.data, s.type, (panel * s.columns + k) * nr + column, 1, to + k);
+  }
+}
+
 void fill_panels(const Engine &e, const Source &s, int64_t w0, int64_t wn, int64_t k0, int64_t kn, int width, int64_t stride, float *dst, float *temporary) {
   if (kn == 0) return;
   if (quantized(s)) fill_quantized(e, s, w0, wn, k0, kn, width, stride, dst, temporary);

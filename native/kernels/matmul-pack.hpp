@@ -1,7 +1,7 @@
 /** @file Rearranging operands into panels: [units][width], values widened to f32 or paired as bf16. */
 #pragma once
 #include "matmul.h"
-#include "matmul_tile.hpp"
+#include "matmul-tile.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12's own AVX-512 headers

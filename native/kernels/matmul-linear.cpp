@@ -2,7 +2,7 @@
  * weight, since rearranging it would cost more than the product. */
 #include <algorithm>
 
-#include "matmul_checks.h"
+#include "matmul-checks.h"
 
 namespace sb {
 namespace {

@@ -1,5 +1,5 @@
 /** @file linearDw and loraDw: gradients of weights, summed over rows. */
-#include "matmul_checks.h"
+#include "matmul-checks.h"
 
 namespace sb {
 namespace {
