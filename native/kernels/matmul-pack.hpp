@@ -64,14 +64,16 @@ static inline void transpose(vf *v) {
       a[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(x, y));
       a[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(x, y));
     }
+  const vi low = {0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27}, high = low + 4;  // 128-bit parts 0 and 2, 1 and 3
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {  // a[4 q + j]: column j of each 128-bit part, rows 4 q to 4 q + 3
-    const __m512 lo01 = _mm512_shuffle_f32x4(a[j], a[4 + j], 0x88), hi01 = _mm512_shuffle_f32x4(a[j], a[4 + j], 0xdd);
-    const __m512 lo23 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0x88), hi23 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0xdd);
-    v[j] = reinterpret_cast<vf>(_mm512_shuffle_f32x4(lo01, lo23, 0x88));
-    v[4 + j] = reinterpret_cast<vf>(_mm512_shuffle_f32x4(hi01, hi23, 0x88));
-    v[8 + j] = reinterpret_cast<vf>(_mm512_shuffle_f32x4(lo01, lo23, 0xdd));
-    v[12 + j] = reinterpret_cast<vf>(_mm512_shuffle_f32x4(hi01, hi23, 0xdd));
+    const vf q0 = reinterpret_cast<vf>(a[j]), q1 = reinterpret_cast<vf>(a[4 + j]), q2 = reinterpret_cast<vf>(a[8 + j]), q3 = reinterpret_cast<vf>(a[12 + j]);
+    const vf lo01 = __builtin_shuffle(q0, q1, low), hi01 = __builtin_shuffle(q0, q1, high);
+    const vf lo23 = __builtin_shuffle(q2, q3, low), hi23 = __builtin_shuffle(q2, q3, high);
+    v[j] = __builtin_shuffle(lo01, lo23, low);
+    v[4 + j] = __builtin_shuffle(hi01, hi23, low);
+    v[8 + j] = __builtin_shuffle(lo01, lo23, high);
+    v[12 + j] = __builtin_shuffle(hi01, hi23, high);
   }
 #elif SB_W == 8
   __m256 a[8], b[8];
