@@ -112,7 +112,7 @@ async function* retrieveLarge(options: BenchOptions): AsyncGenerator<Measured> {
   try {
     yield* onBox(
       options,
-      "large",
+      options.long ? "large" : "large-short",
       ["embedding"],
       (box) => measureLarge({ ...commonOf(options), services: box.services, long: options.long, recall: (...asked) => recall(box, ...asked) }),
       wrapEmbedder,
