@@ -64,7 +64,9 @@ test("a team's key reads what the team may read, and nobody else's chats", async
   const robot: Actor = { personId: null, name: "key", role: "api-only", teamId: team.id, key: { id: "k", models: null, bases: null, write: false } };
   expect(await knowledge.listBases(robot)).toEqual([]);
   const base = await knowledge.createBase(owner, { name: "客服手册" });
-  await people.writeAccess(owner, base.id, "", [{ principal: { kind: "team", id: team.id }, level: "write" }]);
+  const teamWrites = { principal: { kind: "team", id: team.id }, level: "write" } as const;
+  expect(await code(people.writeAccess(owner, base.id, "", [teamWrites]))).toBe("conflict"); // nobody would manage it
+  await people.writeAccess(owner, base.id, "", [teamWrites, { principal: { kind: "person", id: owner.personId ?? "" }, level: "manage" }]);
   expect((await knowledge.listBases(robot)).map((item) => [item.name, item.level])).toEqual([["客服手册", "read"]]);
   expect(await code(knowledge.addFile(robot, base.id, { path: "x.md", content: { bytes: new Uint8Array([65]) } }))).toBe("forbidden");
   expect((await knowledge.listBases({ ...robot, key: { id: "k", models: null, bases: ["kb_other"], write: true } })).length).toBe(0);

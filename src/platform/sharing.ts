@@ -63,6 +63,8 @@ export function createSharing(deps: SharingDeps): Part {
       const path = cleanPath(rawPath);
       for (const entry of entries) check(entry);
       if (path !== "" && entries.some((entry) => entry.level === "manage")) throw manageIsForBases();
+      // Who gives a base away keeps it in somebody's hands; an administrator can always take it up again.
+      if (path === "" && !seesEverything(actor) && !entries.some((entry) => entry.level === "manage")) throw nobodyManages();
       const rows = [...new Map(entries.map(({ principal, level }) => [subjectOf(principal), level]))].map(([subject, level]) => ({ subject, level }));
       note(actor, "access.share", kb.id, path, entries);
       lists.writeList(kb.num, path, rows);
@@ -114,6 +116,12 @@ const manageIsForBases = (): StarboxError =>
   new StarboxError("invalid_input", "Managing is given on whole bases.", {
     hint: "Give read or write on folders and files.",
     zh: { message: "“管理”权限只能授予整个知识库。", hint: "文件夹和文件请授予查看或编辑。" },
+  });
+
+const nobodyManages = (): StarboxError =>
+  new StarboxError("conflict", "Nobody would manage this base any more.", {
+    hint: "Keep yourself, or give manage to somebody else.",
+    zh: { message: "这样就没有人管理这个知识库了。", hint: "请保留自己的“管理”权限，或把它交给别人。" },
   });
 
 const unknownPrincipal = (principal: Principal): StarboxError =>
