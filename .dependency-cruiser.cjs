@@ -12,7 +12,7 @@ const allowed = {
   models: ["base", "contracts", "formats"],
   knowledge: ["base", "contracts", "formats", "storage"], // storage: types only, app hands the thing in
   assistants: ["base", "contracts", "storage"], // storage: types only
-  platform: ["base", "contracts"],
+  platform: ["base", "contracts", "storage"], // storage: types only
   operations: ["base", "contracts"], // backups, nights, bundles, the system's service; storage is handed in
   server: ["base", "contracts"],
   client: ["base", "contracts"],
@@ -62,7 +62,7 @@ module.exports = {
       name: "storage-is-handed-in",
       comment: "These rooms know storage's types only; app hands them the thing.",
       severity: "error",
-      from: { path: "^src/(knowledge|assistants)/", pathNot: tests },
+      from: { path: "^src/(knowledge|assistants|platform)/", pathNot: tests },
       to: { path: "^src/storage/", dependencyTypesNot: ["type-only"] },
     },
     {
@@ -81,10 +81,10 @@ module.exports = {
     },
     {
       name: "console-features",
-      comment: "Features of the console do not import each other; the source pane and the notice of arriving models are shared.",
+      comment: "Features of the console do not import each other; the source pane, the share dialog and the notice of arriving models are shared.",
       severity: "error",
       from: { path: "^console/src/features/([^/]+)/" },
-      to: { path: "^console/src/features/", pathNot: "^console/src/features/($1|source)/|/arriving-notice\\.tsx$" },
+      to: { path: "^console/src/features/", pathNot: "^console/src/features/($1|source|share)/|/arriving-notice\\.tsx$" },
     },
     {
       name: "no-test-code-in-product",

@@ -42,10 +42,10 @@ for (;;) {
   if (pending === 0) break;
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
-const platform = createPlatform({ store: box.storage.people, settings });
+const platform = createPlatform({ store: box.storage.people, settings, audit: box.audit, revocations: box.revocations });
 const local = { authorization: null, cookie: null, address: "127.0.0.1", loopback: true, userAgent: null };
 const ada = await platform.setUp({ code: platform.setupCode() ?? "", name: "Ada", email: "ada@example.org", password: "a fixture password" }, local);
-await platform.createPerson(ada.actor, { name: "Bob", email: "bob@example.org", password: "another password", role: "member" });
+await box.services.people.createPerson(ada.actor, { name: "Bob", email: "bob@example.org", password: "another password", role: "member" });
 await platform.createKey(ada.actor, { name: "fixture" });
 const chat = await chats.createChat(ada.actor, { kbIds: [base.id] });
 for await (const _ of chats.ask(ada.actor, chat.id, { content: "值班电话是多少？" })); // the curated answer: needs no model

@@ -41,6 +41,10 @@ const doc: DocumentInfo = {
   version: 1,
   date: null,
   edition: null,
+  level: "manage",
+  approved: true,
+  owner: null,
+  reviewAt: null,
   tags: [],
   warnings: [],
   error: null,
@@ -167,6 +171,8 @@ export const services = scriptedServices({
     ),
     removeDocument: async (_, id) => gone(id, "document_not_found"),
     retryDocument: async (_, id) => gone(id, "document_not_found"),
+    approveDocument: async (_, id) => (gone(id, "document_not_found"), doc),
+    listReviews: async () => [],
     readText: async (_, id) => (
       gone(id, "document_not_found"), { versionId: "v1", text: "第一条", blocks: [{ kind: "paragraph", start: 0, end: 3, page: null }], pages: null }
     ),
@@ -234,8 +240,8 @@ export const services = scriptedServices({
     }),
     doctor: async () => [{ name: "n", ok: true, found: "f", hint: "" }],
     listJobs: async () => [job],
-    cancelJob: async (id) => gone(id, "not_found"),
-    retryJob: async (id) => gone(id, "not_found"),
+    cancelJob: async (_, id) => gone(id, "not_found"),
+    retryJob: async (_, id) => gone(id, "not_found"),
     metrics: async () => "starbox_uptime_seconds 1\n",
   },
   operations: {

@@ -10,11 +10,19 @@ import { asked, folder, services, uploads } from "./api-services.ts";
 import { rows } from "./api-table.ts";
 import { silentLogger, temporaryPlatform, testSettings } from "./scripted-services.ts";
 
-const { platform, close } = temporaryPlatform();
+const { platform, people, close } = temporaryPlatform();
 const closing = new AbortController();
 const consoleFolder = mkdtempSync(path.join(os.tmpdir(), "starbox-console-"));
 writeFileSync(path.join(consoleFolder, "index.html"), "<!doctype html><title>Starbox</title>");
-const parts = { services, platform, settings: testSettings, logger: silentLogger, consoleFolder, version: "9.9.9", closing: closing.signal };
+const parts = {
+  services: { ...services, people },
+  platform,
+  settings: testSettings,
+  logger: silentLogger,
+  consoleFolder,
+  version: "9.9.9",
+  closing: closing.signal,
+};
 const app = createApp(parts);
 let adminKey = "";
 let memberKey = "";
@@ -68,7 +76,7 @@ beforeAll(async () => {
   const ada = (await platform.identify({ authorization: null, cookie, address: "10.0.0.9", loopback: false, userAgent: null }))?.actor;
   if (ada === undefined) throw new Error("no session");
   adminKey = (await platform.createKey(ada, { name: "admin" })).key;
-  const bob = await platform.createPerson(ada, { name: "Bob", email: "bob@example.org", password: "12345678", role: "member" });
+  const bob = await people.createPerson(ada, { name: "Bob", email: "bob@example.org", password: "12345678", role: "member" });
   memberKey = (await platform.createKey({ personId: bob.id, name: "Bob", role: "member" }, { name: "member" })).key;
 });
 afterAll(() => {
@@ -125,6 +133,27 @@ test("every route of the description is in the table above or has its own test",
     "PUT /api/bases/{}/files",
     "POST /api/bases/{}/files",
     "PATCH /api/people/{}",
+    // test/people-api.test.ts
+    "POST /api/people/{}/reset",
+    "POST /api/invitations",
+    "DELETE /api/invitations/{}",
+    "POST /api/invitation",
+    "POST /api/invitation/accept",
+    "POST /api/teams",
+    "PATCH /api/teams/{}",
+    "DELETE /api/teams/{}",
+    "GET /api/bases/{}/access",
+    "PUT /api/bases/{}/access",
+    "DELETE /api/bases/{}/access",
+    "GET /api/sessions",
+    "DELETE /api/sessions",
+    "DELETE /api/sessions/{}",
+    "POST /api/second-factor",
+    "POST /api/second-factor/confirm",
+    "POST /api/second-factor/remove",
+    "GET /api/auth/ways",
+    "GET /api/auth/oidc/start",
+    "GET /api/auth/oidc/callback",
     "DELETE /api/people/{}",
   ];
   const normal = (route: string) =>
@@ -309,7 +338,8 @@ test("health, readiness, metrics", async () => {
   const ready = await call("GET", "/readyz", { key: null });
   expect([ready.status, ready.value]).toEqual([503, { ready: false, missing: [{ what: "embedder", detail: "pulling", etaSeconds: 3 }] }]);
   expect((await call("GET", "/metrics", { key: null })).status).toBe(401);
-  expect((await call("GET", "/metrics", { key: memberKey })).text).toContain("starbox_uptime_seconds");
+  expect((await call("GET", "/metrics", { key: memberKey })).status).toBe(403);
+  expect((await call("GET", "/metrics")).text).toContain("starbox_uptime_seconds");
   const local = { host: "127.0.0.1:8480" };
   expect((await call("GET", "/metrics", { key: null, env: fromHere, headers: local })).status).toBe(200);
   expect((await call("GET", "/metrics", { key: null, env: fromHere, headers: { ...local, "x-forwarded-for": "10.0.0.9" } })).status).toBe(401);

@@ -3,12 +3,13 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { StarboxError } from "#base";
-import type { Actor, Credentials, Platform } from "#contracts";
-import { createPlatform } from "#platform";
+import type { Actor, Credentials, PeopleService, Platform } from "#contracts";
 import { openStorage, type Storage } from "#storage";
+import { platformOver } from "./scripted-services.ts";
 
 let folder: string;
 let platform: Platform;
+let people: PeopleService;
 let nowMs: number;
 let storage: Storage;
 
@@ -22,7 +23,7 @@ const from = (more: Partial<Credentials> = {}): Credentials => ({
 });
 const operator: Actor = { personId: null, name: "operator", role: "operator" };
 const ada = { name: "Ada", email: "Ada@example.org", password: "a long password" };
-const start = (): Platform => createPlatform({ store: storage.people, settings: { data: folder, trustedOrigins: [] }, now: () => nowMs });
+const start = () => platformOver(storage, folder, { now: () => nowMs });
 const cookieOf = (lines: readonly string[]): string => lines.map((line) => line.split(";")[0]).join("; ");
 const code = (error: unknown): string => (StarboxError.is(error) ? error.code : String(error));
 
@@ -30,7 +31,7 @@ beforeEach(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), "starbox-platform-"));
   nowMs = Date.now();
   storage = openStorage(folder);
-  platform = start();
+  ({ platform, people } = start());
 });
 afterEach(() => {
   storage.close();
@@ -46,7 +47,7 @@ test("the set-up code makes the first administrator once, is kept only as a hash
   expect(caller.actor).toMatchObject({ name: "Ada", role: "administrator" });
   expect(platform.setupCode()).toBeNull();
   await expect(platform.setUp({ ...ada, email: "b@example.org", code: setupCode }, from())).rejects.toSatisfy((error) => code(error) === "conflict");
-  expect(start().setupCode()).toBeNull();
+  expect(start().platform.setupCode()).toBeNull();
 });
 
 test("a session works over plain HTTP, ends with sign-out, and a new password ends the others", async () => {
@@ -62,7 +63,7 @@ test("a session works over plain HTTP, ends with sign-out, and a new password en
   await platform.signOut(from({ cookie }));
   expect(await platform.identify(from({ cookie }))).toBeNull();
   expect(await platform.identify(from({ cookie: cookieOf(second.setCookies) }))).not.toBeNull();
-  await platform.updatePerson(caller.actor, caller.actor.personId ?? "", { password: "another password" });
+  await people.updatePerson(caller.actor, caller.actor.personId ?? "", { password: "another password" });
   expect(await platform.identify(from({ cookie: cookieOf(second.setCookies) }))).toBeNull();
   await expect(platform.signIn(ada, from())).rejects.toSatisfy((error) => code(error) === "unauthorized");
 });
@@ -87,7 +88,7 @@ test("keys are shown once, stored hashed, expire, and go with their person", asy
   expect(caller?.actor.role).toBe("administrator");
   expect((await platform.listKeys(operator))[0]?.lastUsedAt).not.toBeNull();
 
-  const bob = await platform.createPerson(operator, { name: "Bob", email: "bob@example.org", password: "12345678", role: "member" });
+  const bob = await people.createPerson(operator, { name: "Bob", email: "bob@example.org", password: "12345678", role: "member" });
   const asBob: Actor = { personId: bob.id, name: "Bob", role: "member" };
   const his = await platform.createKey(asBob, { name: "mine", expiresAt: new Date(nowMs + 1000).toISOString() });
   expect(await platform.listKeys(asBob)).toHaveLength(1);
@@ -95,7 +96,7 @@ test("keys are shown once, stored hashed, expire, and go with their person", asy
   expect((await platform.identify(from({ authorization: `Bearer ${his.key}` })))?.actor).toEqual(asBob);
   nowMs += 2000;
   expect(await platform.identify(from({ authorization: `Bearer ${his.key}` }))).toBeNull();
-  await platform.removePerson(operator, bob.id);
+  await people.removePerson(operator, bob.id);
   expect(await platform.listKeys(operator)).toHaveLength(1);
 });
 
@@ -111,15 +112,15 @@ test("the operator's token works over loopback only, and only its owner can read
 test("people: members cannot manage them, e-mails are unique, the last administrator stays", async () => {
   const caller = await platform.setUp({ ...ada, code: platform.setupCode() ?? "" }, from());
   const id = caller.actor.personId ?? "";
-  const bob = await platform.createPerson(caller.actor, { name: "Bob", email: "bob@example.org", password: "12345678", role: "member" });
+  const bob = await people.createPerson(caller.actor, { name: "Bob", email: "bob@example.org", password: "12345678", role: "member" });
   const asBob: Actor = { personId: bob.id, name: "Bob", role: "member" };
-  await expect(platform.listPeople(asBob)).rejects.toSatisfy((error) => code(error) === "forbidden");
-  await expect(platform.updatePerson(asBob, bob.id, { role: "administrator" })).rejects.toSatisfy((error) => code(error) === "forbidden");
-  await expect(platform.updatePerson(asBob, id, { password: "stolen stolen" })).rejects.toSatisfy((error) => code(error) === "forbidden");
-  await expect(platform.createPerson(caller.actor, { ...ada, role: "member" })).rejects.toSatisfy((error) => code(error) === "conflict");
-  await expect(platform.removePerson(caller.actor, id)).rejects.toSatisfy((error) => code(error) === "conflict");
-  await expect(platform.updatePerson(caller.actor, id, { role: "member" })).rejects.toSatisfy((error) => code(error) === "conflict");
-  await platform.updatePerson(caller.actor, bob.id, { role: "administrator" });
-  await platform.removePerson(caller.actor, id);
-  expect((await platform.listPeople(operator)).map((person) => person.name)).toEqual(["Bob"]);
+  await expect(people.listPeople(asBob)).rejects.toSatisfy((error) => code(error) === "forbidden");
+  await expect(people.updatePerson(asBob, bob.id, { role: "administrator" })).rejects.toSatisfy((error) => code(error) === "forbidden");
+  await expect(people.updatePerson(asBob, id, { password: "stolen stolen" })).rejects.toSatisfy((error) => code(error) === "forbidden");
+  await expect(people.createPerson(caller.actor, { ...ada, role: "member" })).rejects.toSatisfy((error) => code(error) === "conflict");
+  await expect(people.removePerson(caller.actor, id)).rejects.toSatisfy((error) => code(error) === "conflict");
+  await expect(people.updatePerson(caller.actor, id, { role: "member" })).rejects.toSatisfy((error) => code(error) === "conflict");
+  await people.updatePerson(caller.actor, bob.id, { role: "administrator" });
+  await people.removePerson(caller.actor, id);
+  expect((await people.listPeople(operator)).map((person) => person.name)).toEqual(["Bob"]);
 });

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { silentLogger } from "#base";
-import type { LanguageModel, Platform, Services, StreamPart } from "#contracts";
-import { createPlatform } from "#platform";
-import { openStorage } from "#storage";
+import { loadSettings, silentLogger } from "#base";
+import type { AuditSink, LanguageModel, PeopleService, Platform, Services, StreamPart } from "#contracts";
+import { createAccess, createPeopleService, createPlatform, createRevocations, type PlatformOptions } from "#platform";
+import { openStorage, type Storage } from "#storage";
 
 type Room = keyof Services;
 type Script = { readonly [R in Room]?: Partial<Services[R]> };
@@ -28,22 +28,55 @@ export function scriptedServices(script: Script): ScriptedServices {
         },
       },
     );
-  const rooms = Object.fromEntries((["knowledge", "answers", "chats", "models", "system", "operations"] as const).map((name) => [name, room(name)]));
+  const rooms = Object.fromEntries(
+    (["knowledge", "answers", "chats", "models", "system", "people", "operations"] as const).map((name) => [name, room(name)]),
+  );
   return { ...(rooms as unknown as Services), calls };
 }
 
 /** A real sign-in over a real database in a folder that goes away. */
-export function temporaryPlatform(): { readonly platform: Platform; readonly folder: string; close(): void } {
+export function temporaryPlatform(): {
+  readonly platform: Platform;
+  readonly people: PeopleService;
+  readonly storage: Storage;
+  readonly folder: string;
+  close(): void;
+} {
   const folder = mkdtempSync(path.join(os.tmpdir(), "starbox-http-"));
   const storage = openStorage(folder);
-  const platform = createPlatform({ store: storage.people, settings: { data: folder, trustedOrigins: [] } });
+  const { platform, people } = platformOver(storage, folder);
   return {
     platform,
+    people,
+    storage,
     folder,
     close() {
       storage.close();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** Sign-in and people over an open storage, as `app` joins them. */
+export function platformOver(
+  storage: Storage,
+  folder: string,
+  more: { readonly settings?: Partial<PlatformOptions["settings"]>; readonly now?: () => number; readonly audit?: AuditSink } = {},
+): { readonly platform: Platform; readonly people: PeopleService } {
+  const { now = Date.now, audit = { record: () => undefined } } = more;
+  const revocations = createRevocations();
+  const settings = { ...loadSettings({}, {}), data: folder, ...more.settings };
+  return {
+    platform: createPlatform({ store: storage.people, settings, audit, revocations, now }),
+    people: createPeopleService({
+      store: storage.people,
+      access: createAccess(storage.access),
+      lists: storage.access,
+      kbs: storage.kbs,
+      audit,
+      ended: (personId) => revocations.endPerson(personId),
+      now,
+    }),
   };
 }
 

@@ -62,7 +62,7 @@ test.each(schemas)(
       const { hits } = await knowledge.search(operator, base.id, { query: "值班电话", limit: 3, lexicalOnly: true });
       expect(hits[0]?.text).toContain("8100");
       expect(hits[0]?.document).toBe("值班规定.md");
-      const platform = createPlatform({ store: box.storage.people, settings });
+      const platform = createPlatform({ store: box.storage.people, settings, audit: box.audit, revocations: box.revocations });
       expect(platform.setupRequired()).toBe(false);
       const ada = await platform.signIn({ email: "ada@example.org", password: "a fixture password" }, here);
       expect(ada.actor).toMatchObject({ name: "Ada", role: "administrator" });

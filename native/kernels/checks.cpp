@@ -167,7 +167,7 @@ const char *signature(const Call &call, const char *text, int params) {
   Bound bound;
   if (const char *reason = match(parse(all.substr(0, arrow)), call.in, call.n_in, "inputs", bound)) return reason;
   if (const char *reason = match(parse(all.substr(arrow + 2)), call.out, call.n_out, "outputs", bound)) return reason;
-  return call.n_params == params ? nullptr : refuse("expected %d parameters, got %d", params, call.n_params);
+  return call.n_params >= params ? nullptr : refuse("expected %d parameters, got %d", params, call.n_params);
 }
 
 }  // namespace sb

@@ -10,7 +10,7 @@
 
 namespace sb {
 
-/** nullptr, or what was expected and what came. */
+/** nullptr, or what was expected and what came. Parameters beyond `params` are for the graph alone. */
 const char *signature(const Call &call, const char *text, int params);
 /** A refusal in the manner of printf, kept for the calling thread. */
 const char *refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

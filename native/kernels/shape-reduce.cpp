@@ -24,7 +24,7 @@ void run_sum(const Call &c) {
   });
   double sum = 0;
   for (int64_t chunk = 0; chunk < chunks; chunk++) sum += part[chunk];
-  *static_cast<float *>(c.out[0]->data) = static_cast<float>(mean ? sum / static_cast<double>(n) : sum);
+  *static_cast<float *>(c.out[0]->data) = static_cast<float>(mean && n > 0 ? sum / static_cast<double>(n) : sum);
 }
 int64_t scratch_sum(const Call &c) { return row_scratch(c, kChunk, 1) + pieces(elements(*c.in[0]), kChunk) * 8; }
 
@@ -167,7 +167,7 @@ void run_log_probabilities(const Call &c) {
       return;
     }
     const float *row = table.read(view(*c.in[0]), t * width, width, row_buffer(c, width, 1, thread, 0));
-    y[t] = row[ids[t]] - table.log_sum_exp(row, width);
+    y[t] = static_cast<float>(static_cast<double>(row[ids[t]]) - table.log_sum_exp(row, width));
   });
 }
 

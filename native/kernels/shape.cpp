@@ -2,14 +2,14 @@
 #include "shape.h"
 
 #include "rows.h"
-#if __has_include("quant.h")
 #include "quant.h"
-#define SB_HAS_QUANT 1
-#endif
 
 namespace sb {
 
 SB_TIERS(ShapeTable, shape)
+
+// Weak: without the quantised kernels in the library, tables of quantised rows are refused.
+__attribute__((weak)) void dequantize_rows(int32_t type, const void *src, int64_t k, float *dst);
 
 namespace {
 
@@ -147,20 +147,14 @@ void run_embedding(const Call &c) {
     if (plain) {
       table.scale(to, table.read(view(rows), id * width, width, buffer), scale, width);
     } else {
-#ifdef SB_HAS_QUANT
       dequantize_rows(rows.type, static_cast<const char *>(rows.data) + id * (tensor_bytes(rows) / vocabulary), width, to);
-#endif
       if (scale != 1.0f) table.scale(to, to, scale, width);
     }
     table.commit(y, t * width, width, to);
   });
 }
 const char *check_embedding(const Call &c) {
-#ifdef SB_HAS_QUANT
-  return signature(c, "table:W[V,D] ids:I[T] -> y:F[T,D]", 1);
-#else
-  return signature(c, "table:H[V,D] ids:I[T] -> y:F[T,D]", 1);
-#endif
+  return signature(c, dequantize_rows ? "table:W[V,D] ids:I[T] -> y:F[T,D]" : "table:H[V,D] ids:I[T] -> y:F[T,D]", 1);
 }
 
 /** Sorts the tokens by table row (counting sort), then every table row sums its own tokens in their order. */

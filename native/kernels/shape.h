@@ -18,10 +18,10 @@ struct ShapeTable {
   void (*scale)(float *y, const float *x, float factor, int64_t n);
   void (*softmax)(float *y, const float *x, int64_t n);
   void (*softmax_backward)(float *dx, const float *dy, const float *y, int64_t n);
-  /** log of the sum of e^x. */
-  float (*log_sum_exp)(const float *x, int64_t n);
+  /** log of the sum of e^x; in double, as it is subtracted from values of its own size. */
+  double (*log_sum_exp)(const float *x, int64_t n);
   /** dx = -factor * softmax(x), given the row's log sum. */
-  void (*minus_softmax)(float *dx, const float *x, float log_sum, float factor, int64_t n);
+  void (*minus_softmax)(float *dx, const float *x, double log_sum, float factor, int64_t n);
   /** dx = (dy - y (y . dy)) / norm */
   void (*normalize_backward)(float *dx, const float *dy, const float *y, float norm, int64_t n);
   /** y[b][a] = x[a][b] for b in [begin, end). */

@@ -72,14 +72,16 @@ static void shape_softmax_backward(float *dx, const float *dy, const float *y, i
   const vf dot = splat(static_cast<float>(total(n, [](vf a, vf b) { return a * b; }, dy, y)));
   apply(n, dx, [=](vf a, vf b) { return b * (a - dot); }, dy, y);
 }
-static float shape_log_sum_exp(const float *x, int64_t n) {
+static double shape_log_sum_exp(const float *x, int64_t n) {
   const float most = shape_max(x, n), infinity = __builtin_inff();
   if (most == infinity || most == -infinity || most != most) return most;
-  return static_cast<float>(static_cast<double>(most) + __builtin_log(exponentials(nullptr, x, most, n)));
+  return static_cast<double>(most) + __builtin_log(exponentials(nullptr, x, most, n));
 }
-static void shape_minus_softmax(float *dx, const float *x, float log_sum, float factor, int64_t n) {
-  const vf l = splat(log_sum), f = splat(-factor);
-  apply(n, dx, [=](vf a) { return f * vexp(a - l); }, x);
+static void shape_minus_softmax(float *dx, const float *x, double log_sum, float factor, int64_t n) {
+  // In two parts, so that a large sum keeps its fraction.
+  const float high = static_cast<float>(log_sum), low = __builtin_isfinite(high) ? static_cast<float>(log_sum - high) : 0.0f;
+  const vf h = splat(high), l = splat(low), f = splat(-factor);
+  apply(n, dx, [=](vf a) { return f * vexp((a - h) - l); }, x);
 }
 static void shape_normalize_backward(float *dx, const float *dy, const float *y, float norm, int64_t n) {
   const vf dot = splat(static_cast<float>(total(n, [](vf a, vf b) { return a * b; }, dy, y))), d = splat(norm);

@@ -5,7 +5,7 @@ import path from "node:path";
 import { type Settings, StarboxError } from "#base";
 import type { BenchOptions } from "#cli";
 import type { BenchRow, EmbeddingModel } from "#contracts";
-import { boxProcesses, processorSeconds, readMachine } from "./machine.ts";
+import { boxProcesses, foreignSeconds, processorSeconds, readMachine } from "./machine.ts";
 import type { Box } from "./open-box.ts";
 import { readCommit } from "./system-service.ts";
 
@@ -112,7 +112,7 @@ async function* retrieveLarge(options: BenchOptions): AsyncGenerator<Measured> {
   try {
     yield* onBox(
       options,
-      "large",
+      options.long ? "large" : "large-short",
       ["embedding"],
       (box) => measureLarge({ ...commonOf(options), services: box.services, long: options.long, recall: (...asked) => recall(box, ...asked) }),
       wrapEmbedder,
@@ -152,7 +152,7 @@ async function* loadIngest(options: BenchOptions): AsyncGenerator<Measured> {
     signal: options.signal,
   });
   try {
-    yield* measureLoad({ ...commonOf(options), box, long: options.long });
+    yield* measureLoad({ ...commonOf(options), box, foreignSeconds, long: options.long });
   } finally {
     await box.stop();
   }

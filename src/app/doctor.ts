@@ -4,8 +4,8 @@ import fs from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
-import type { Settings } from "#base";
-import type { Check, ModelsService } from "#contracts";
+import { outbound, type Settings } from "#base";
+import type { BackupState, Check, ModelsService } from "#contracts";
 import { availableMemoryBytes, findGpu, readDisk, readMachine } from "./machine.ts";
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -42,6 +42,7 @@ export async function doctor(options: {
   readonly models: ModelsService;
   readonly checkDatabase: () => Promise<string>;
   readonly serving: boolean;
+  readonly backups: () => Promise<BackupState>;
 }): Promise<readonly Check[]> {
   const { settings, models } = options;
   const machine = readMachine();
@@ -69,9 +70,9 @@ export async function doctor(options: {
   const disk = readDisk(settings.data);
   add(
     "disk",
-    disk.freeBytes > 2 * 2 ** 30,
+    disk.freeBytes > settings.diskWarnMb * 2 ** 20,
     `${gigabytes(disk.freeBytes)} free at ${settings.data}`,
-    "Free at least 2 GiB, or choose another folder with --data DIR.",
+    `Free at least ${gigabytes(settings.diskWarnMb * 2 ** 20)}, or choose another folder with --data DIR; below ${settings.diskRefuseMb} MB no file is taken.`,
   );
   try {
     const probe = path.join(settings.data, `.write-${process.pid}`);
@@ -112,5 +113,27 @@ export async function doctor(options: {
         : `./starbox models pull ${id}, or import a file: ./starbox models import PATH.`,
     );
   }
+  const places = outbound.places();
+  add("outbound", true, places.length === 0 ? "nothing may be reached" : places.map(({ host, why }) => `${host} (${why})`).join(", "));
+  const backup = describeBackup(await options.backups(), Date.now());
+  add("backup", backup.ok, backup.found, backup.hint);
   return checks;
+}
+
+const dayMs = 86_400_000;
+
+function describeBackup(state: BackupState, now: number): { readonly ok: boolean; readonly found: string; readonly hint: string } {
+  const { last, rehearsal, schedule, sameDisk } = state;
+  if (last === null) return { ok: false, found: "none yet", hint: "starbox backup now, or every night: starbox backup nightly --at 02:30." };
+  const age = now - Date.parse(last.at);
+  if (last.error !== null) return { ok: false, found: `failed at ${last.at}: ${last.error}`, hint: "starbox backup tries again." };
+  if (rehearsal !== null && !rehearsal.ok)
+    return {
+      ok: false,
+      found: `${rehearsal.backupId} cannot be restored`,
+      hint: "starbox backup makes another one; starbox backup rehearse checks it.",
+    };
+  if (schedule.enabled && age > 2 * dayMs) return { ok: false, found: `last at ${last.at}`, hint: "Two nights were missed: see logs/box.log." };
+  const rehearsed = rehearsal === null ? "never rehearsed" : `rehearsed ${rehearsal.at}`;
+  return { ok: true, found: `${last.at}, ${rehearsed}${sameDisk ? ", on the data's own disk (STARBOX_BACKUPS: another one)" : ""}`, hint: "" };
 }

@@ -102,6 +102,18 @@ export function processorSeconds(root: number = process.pid): number {
   return ticks / 100; // USER_HZ is 100 on every Linux that Node runs on
 }
 
+/** Seconds of processor time that everything but this process and those below it has used. null where the system does not tell. */
+export function foreignSeconds(): number | null {
+  try {
+    const line = fs.readFileSync("/proc/stat", "utf8").split("\n", 1)[0] ?? "";
+    const [user = Number.NaN, nice = 0, system = 0, , , irq = 0, softIrq = 0] = line.trim().split(/\s+/).slice(1).map(Number);
+    const total = (user + nice + system + irq + softIrq) / 100;
+    return Number.isFinite(total) ? total - processorSeconds() : null;
+  } catch {
+    return null;
+  }
+}
+
 /** A process (this one unless named) and every process below it. */
 export function boxProcesses(root: number = process.pid): readonly BoxProcess[] {
   const children = new Map<number, number[]>();

@@ -15,8 +15,7 @@ import {
 } from "#knowledge";
 import { createModels } from "#models";
 import { createDiskWatch } from "#operations";
-import { createAccess } from "#platform";
-
+import { createAccess, createPeopleService, createRevocations, type Revocations } from "#platform";
 import { checkDatabase, openStorage, type Storage } from "#storage";
 import { createAttention } from "./attention.ts";
 import { readMachine } from "./machine.ts";
@@ -28,6 +27,8 @@ const samplesFolder = path.join(import.meta.dirname, "../../samples");
 
 export type Box = {
   readonly services: Services;
+  readonly audit: AuditSink;
+  readonly revocations: Revocations;
   readonly storage: Storage;
   readonly logger: Logger;
   readonly version: string;
@@ -109,7 +110,19 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
   });
   const nights = createNights({ settings, storage, jobs, disk, logger });
   const answered = new Set<string>();
+  const revocations = createRevocations();
+  const people = createPeopleService({
+    store: storage.people,
+    access,
+    lists: storage.access,
+    kbs: storage.kbs,
+    audit,
+    ended: (personId) => revocations.endPerson(personId),
+    now,
+  });
   const system = createSystemService({
+    access,
+    findJob: (id) => storage.jobs.find(id),
     settings,
     models,
     jobs,
@@ -117,10 +130,14 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     checkDatabase: async () => await checkDatabase(settings.data),
     answered: options.serving ? answered : null,
     serving: options.serving,
+    backups: async () => await nights.operations.readState(),
+    diskLevel: async () => disk.level(),
   });
 
   return {
-    services: { knowledge, answers, chats, models, system, operations: nights.operations },
+    services: { knowledge, answers, chats, models, system, people, operations: nights.operations },
+    audit,
+    revocations,
     storage,
     logger,
     version: readVersion(),

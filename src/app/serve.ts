@@ -4,8 +4,8 @@ import path from "node:path";
 import type { Settings } from "#base";
 import { createPlatform } from "#platform";
 import { createServer } from "#server";
-import { createPeopleStore } from "#storage";
 import { type Box, openBox } from "./open-box.ts";
+import { startTracing } from "./tracing.ts";
 
 /** What serving tells people; the terminal of `cli` fits. */
 export type Notes = { note(english: string, chinese: string): void };
@@ -16,14 +16,16 @@ const consoleFolder = path.join(import.meta.dirname, "../../console/dist");
 export async function serve(settings: Settings, options: { readonly terminal: Notes; readonly signal: AbortSignal }): Promise<void> {
   const { terminal, signal } = options;
   const box = openBox(settings, { serving: true });
+  const tracing = await startTracing(settings.otlp, box.version);
   try {
-    const platform = createPlatform({ store: createPeopleStore(box.storage.connection), settings });
+    const platform = createPlatform({ store: box.storage.people, settings, audit: box.audit, revocations: box.revocations });
     const server = createServer(box.services, platform, settings, box.logger, {
       version: box.version,
       ...(fs.existsSync(path.join(consoleFolder, "index.html")) ? { consoleFolder } : {}),
     });
     const url = await server.listen();
-    box.storage.lock?.update({ host: settings.host, port: Number(new URL(url).port || 80) });
+    const isTls = url.startsWith("https:");
+    box.storage.lock?.update({ host: isTls ? "127.0.0.1" : settings.host, port: server.localPort ?? settings.port });
     terminal.note(`Starbox serves at ${url}`, `星匣已启动：${url}`);
     const code = platform.setupCode();
     if (code !== null) {
@@ -39,6 +41,7 @@ export async function serve(settings: Settings, options: { readonly terminal: No
     await server.close();
     await models;
   } finally {
+    await tracing?.stop();
     await box.close();
   }
 }

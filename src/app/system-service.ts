@@ -1,8 +1,9 @@
 /** @file SystemService: readiness, machine, jobs and metrics of this box. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { Settings } from "#base";
-import type { JobInfo, ModelsService, ReadyState, SystemInfo, SystemService } from "#contracts";
+import { type Settings, StarboxError } from "#base";
+import type { Access, Actor, BackupState, DiskLevel, JobInfo, ModelsService, ReadyState, SystemInfo, SystemService } from "#contracts";
+import { createBoxMetrics } from "./box-metrics.ts";
 import { doctor } from "./doctor.ts";
 import { boxProcesses, folderBytes, readDisk, readMachine } from "./machine.ts";
 
@@ -24,9 +25,19 @@ export type EngineStatus = {
 const packageVersion = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
 export const readVersion = (): string => packageVersion;
 
+/** A bundle brings the name of its commit; undefined: this is none. */
+function bundledCommit(): string | null | undefined {
+  try {
+    return readFileSync(new URL("../../.commit", import.meta.url), "utf8").trim() || null;
+  } catch {
+    return undefined;
+  }
+}
+
 let commitSeen: string | null | undefined;
 /** The commit the box runs from; null outside a clone. */
 export function readCommit(): string | null {
+  if (commitSeen === undefined) commitSeen = bundledCommit();
   if (commitSeen === undefined) {
     try {
       commitSeen = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
@@ -41,7 +52,20 @@ export function readCommit(): string | null {
   return commitSeen;
 }
 
+const isAdministrator = (actor: Actor): boolean => actor.role === "operator" || actor.role === "administrator";
+
+/** A file's job is for those who may write the file; a whole base's counts every file, so it is for those who manage it. */
+function mayFollow(access: Access, actor: Actor, job: JobInfo): boolean {
+  if (job.kind === "pull" || isAdministrator(actor)) return true;
+  if (job.kbId === null) return false;
+  if (job.kind !== "ingest") return access.base(actor, job.kbId) === "manage";
+  const level = access.path(actor, job.kbId, job.subject);
+  return level === "write" || level === "manage";
+}
+
 export function createSystemService(parts: {
+  readonly access: Access;
+  readonly findJob: (id: string) => JobInfo | undefined;
   readonly settings: Settings;
   readonly models: ModelsService;
   readonly jobs: JobsDoor;
@@ -50,6 +74,8 @@ export function createSystemService(parts: {
   /** Ids of the models that have answered since the box started; null where nobody waits for that (command line alone). */
   readonly answered: ReadonlySet<string> | null;
   readonly serving: boolean;
+  readonly backups: () => Promise<BackupState>;
+  readonly diskLevel: () => Promise<DiskLevel>;
 }): SystemService {
   const { settings, models, jobs } = parts;
   const started = Date.now();
@@ -92,49 +118,27 @@ export function createSystemService(parts: {
     dataFolder: settings.data,
   });
 
-  const metrics = async (): Promise<string> => {
-    const now = await info();
-    const lines: string[] = [];
-    const gauge = (name: string, help: string, rows: readonly (readonly [labels: string, value: number])[]): void => {
-      lines.push(
-        `# HELP starbox_${name} ${help}`,
-        `# TYPE starbox_${name} gauge`,
-        ...rows.map(([labels, value]) => `starbox_${name}${labels} ${value}`),
-      );
-    };
-    gauge("uptime_seconds", "Seconds since the box started.", [["", now.uptimeSeconds]]);
-    gauge(
-      "process_resident_bytes",
-      "Memory of each process of the box.",
-      now.processes.map((item) => [`{process="${item.name}",pid="${item.pid}"}`, item.residentBytes]),
-    );
-    gauge("data_bytes", "Bytes in the data folder.", [["", now.disk.dataBytes]]);
-    gauge("disk_free_bytes", "Free bytes on the data folder's disk.", [["", now.disk.freeBytes]]);
-    gauge(
-      "jobs",
-      "Jobs by state.",
-      Object.entries(now.jobs).map(([state, count]) => [`{state="${state}"}`, count]),
-    );
-    gauge(
-      "engine_running",
-      "Requests an engine works on.",
-      now.queue.map((item) => [`{model="${item.model}"}`, item.running]),
-    );
-    gauge(
-      "engine_waiting",
-      "Requests waiting for an engine.",
-      now.queue.map((item) => [`{model="${item.model}"}`, item.waiting]),
-    );
-    return `${lines.join("\n")}\n`;
-  };
+  const metrics = createBoxMetrics({ info, backups: parts.backups, disk: parts.diskLevel });
 
+  const own = (actor: Actor, id: string): string => {
+    const job = parts.findJob(id);
+    if (job !== undefined && actor.viewedBy === undefined && mayFollow(parts.access, actor, job)) return id;
+    throw new StarboxError("not_found", `There is no job ${id}.`, { hint: "GET /api/jobs lists them.", zh: { message: `没有任务 ${id}。` } });
+  };
   return {
     ready,
     info,
     metrics,
-    doctor: () => doctor({ settings, models, checkDatabase: parts.checkDatabase, serving: parts.serving }),
-    listJobs: async (query) => jobs.list(query),
-    cancelJob: async (id) => jobs.cancel(id),
-    retryJob: async (id) => jobs.retry(id),
+    doctor: () => doctor({ settings, models, checkDatabase: parts.checkDatabase, serving: parts.serving, backups: parts.backups }),
+    async listJobs(actor, query) {
+      const limit = query?.limit ?? 200;
+      // Those left out must not shorten the list.
+      return jobs
+        .list({ ...query, limit: isAdministrator(actor) ? limit : 2000 })
+        .filter((job) => mayFollow(parts.access, actor, job))
+        .slice(0, limit);
+    },
+    cancelJob: async (actor, id) => jobs.cancel(own(actor, id)),
+    retryJob: async (actor, id) => jobs.retry(own(actor, id)),
   };
 }

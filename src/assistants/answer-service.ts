@@ -1,7 +1,7 @@
 /** @file One question against knowledge bases, kept with its lineage; what was refused becomes a knowledge gap. */
 import { StarboxError } from "#base";
 import type { Actor, Answer, AnswerPart, AnswerRequest, AnswerService } from "#contracts";
-import { type AssistantsDeps, accessLost, answeringModel, baseIds, isWithheld, stamp, withheldText } from "./deps.ts";
+import { type AssistantsDeps, accessLost, answeringModel, baseIds, isWithheld, ownerOf, stamp, withheldText } from "./deps.ts";
 import { noteGap } from "./gaps.ts";
 
 export function createAnswerService(deps: AssistantsDeps): AnswerService {
@@ -36,7 +36,7 @@ export function createAnswerService(deps: AssistantsDeps): AnswerService {
 }
 
 function mayRead(actor: Actor, personId: string | null): boolean {
-  return actor.role === "operator" || actor.role === "administrator" || (actor.personId !== null && actor.personId === personId);
+  return actor.role === "operator" || actor.role === "administrator" || (ownerOf(actor) !== null && ownerOf(actor) === personId);
 }
 
 /**
@@ -64,7 +64,7 @@ export async function* answerAndRecord(deps: AssistantsDeps, actor: Actor, reque
     const answer: Answer = { ...part.answer, id: deps.newId("ans") };
     // Somebody who looks through another's eyes leaves no traces in that other's name.
     if (actor.viewedBy === undefined) {
-      deps.storage.answers.insert({ id: answer.id as string, personId: actor.personId, kbIds: request.kbIds, answer, createdAt: stamp(deps) });
+      deps.storage.answers.insert({ id: answer.id as string, personId: ownerOf(actor), kbIds: request.kbIds, answer, createdAt: stamp(deps) });
       if (answer.refused) noteGap(deps, request.kbIds, answer);
     }
     yield { type: "finish", answer };

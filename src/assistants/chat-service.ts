@@ -3,8 +3,9 @@ import { StarboxError } from "#base";
 import type { Actor, Answer, ChatPart, ChatService } from "#contracts";
 import type { ChatRow, TurnRow } from "#storage";
 import { answerAndRecord } from "./answer-service.ts";
-import { type AssistantsDeps, answeringModel, baseIds, stamp } from "./deps.ts";
+import { type AssistantsDeps, answeringModel, baseIds, ownerOf, stamp } from "./deps.ts";
 import { plainChat } from "./plain-chat.ts";
+import { type OnWait, tellingWaits, withQueue } from "./queue-parts.ts";
 import {
   type AskInput,
   conversation,
@@ -24,12 +25,12 @@ export function createChatService(deps: AssistantsDeps): ChatService {
   const { chats } = deps.storage;
   chats.closeOpenTurns({ code: "interrupted", message: "The box stopped while this was being written. 回答时服务中断，请重试。" });
   return {
-    listChats: async (actor) => chats.list(actor.personId).map(presentChat),
+    listChats: async (actor) => chats.list(ownerOf(actor)).map(presentChat),
     async createChat(actor, input) {
       const at = stamp(deps);
       const row: ChatRow = {
         id: deps.newId("chat"),
-        personId: actor.personId,
+        personId: ownerOf(actor),
         title: "",
         kbIds: baseIds(deps, actor, input.kbIds),
         model: input.model ?? null,
@@ -90,7 +91,8 @@ async function* ask(
   };
   try {
     yield { type: "turn-start", userTurnId: question.id, assistantTurnId: reply.id };
-    yield* writeReply(deps, actor, chat, question, draft, () => chats.updateTurn(reply.id, { content: draft.content }), input.signal);
+    const keep = (): void => void chats.updateTurn(reply.id, { content: draft.content });
+    yield* withQueue((onWait) => writeReply(deps, actor, chat, question, draft, { keep, onWait, signal: input.signal }));
     close(null);
     yield { type: "finish", turn: presentTurn(chats.findTurn(reply.id) as TurnRow), title };
   } catch (error) {
@@ -115,15 +117,15 @@ async function* writeReply(
   chat: ChatRow,
   question: TurnRow,
   draft: Draft,
-  keep: () => void,
-  signal: AbortSignal | undefined,
+  { keep, onWait, signal }: { readonly keep: () => void; readonly onWait: OnWait; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<ChatPart> {
   const messages = conversation(deps, actor, question.id);
   const abort = signal === undefined ? {} : { signal };
   if (chat.kbIds.length > 0) {
     const kbIds = chat.kbIds.filter((id) => deps.access.base(actor, id) !== null);
     if (kbIds.length === 0) baseIds(deps, actor, chat.kbIds); // named error: every base of this chat is gone
-    const model = await answeringModel(deps, chat.model ?? undefined);
+    const found = await answeringModel(deps, chat.model ?? undefined);
+    const model = found === null ? null : tellingWaits(found, onWait);
     for await (const part of answerAndRecord(deps, actor, { kbIds, messages, viewer: deps.access.viewer(actor), model, ...abort })) {
       if (part.type === "text-delta") {
         draft.content += part.text;
@@ -138,7 +140,7 @@ async function* writeReply(
     }
     return;
   }
-  const model = await deps.models.languageModel(chat.model ?? undefined);
+  const model = tellingWaits(await deps.models.languageModel(chat.model ?? undefined), onWait);
   draft.model = model.id;
   let keptAt = deps.now();
   for await (const part of plainChat(model, messages, { ...abort, ...(actor.personId === null ? {} : { person: actor.personId }) })) {

@@ -47,6 +47,9 @@ export async function answeringModel(deps: Pick<AssistantsDeps, "models">, id: s
   }
 }
 
+/** Whose chats and answers they are: a person's, a team's key's, or (null) the operator's. */
+export const ownerOf = (actor: Actor): string | null => actor.personId ?? (actor.teamId === undefined ? null : `team:${actor.teamId}`);
+
 /** What quotes documents that the actor may not read (any more). */
 export function isWithheld(deps: Pick<AssistantsDeps, "access">, actor: Actor, sources: readonly { readonly documentId: string }[]): boolean {
   return sources.some(({ documentId }) => deps.access.document(actor, documentId) === null);

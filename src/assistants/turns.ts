@@ -2,7 +2,7 @@
 import { StarboxError, toErrorRecord } from "#base";
 import type { Actor, ChatInfo, ChatMessage, ChatTurn } from "#contracts";
 import type { ChatRow, TurnRow } from "#storage";
-import { type AssistantsDeps, isWithheld, stamp, withheldText } from "./deps.ts";
+import { type AssistantsDeps, isWithheld, ownerOf, stamp, withheldText } from "./deps.ts";
 
 export const presentTurn = ({ chatId: _chat, correctionReason: _reason, answerId: _answer, open: _open, ...turn }: TurnRow): ChatTurn => turn;
 export const presentChat = ({ personId: _person, headTurnId: _head, ...chat }: ChatRow): ChatInfo => chat;
@@ -17,14 +17,14 @@ function missing(what: string, zh: string, id: string): StarboxError {
 /** A person's own chat, or not_found. */
 export function ownChat(deps: AssistantsDeps, actor: Actor, chatId: string): ChatRow {
   const row = deps.storage.chats.find(chatId);
-  if (row === undefined || row.personId !== actor.personId) throw missing("chat", "对话", chatId);
+  if (row === undefined || row.personId !== ownerOf(actor)) throw missing("chat", "对话", chatId);
   return row;
 }
 
 export function ownTurn(deps: AssistantsDeps, actor: Actor, turnId: string): TurnRow {
   const row = deps.storage.chats.findTurn(turnId);
   const chat = row === undefined ? undefined : deps.storage.chats.find(row.chatId);
-  if (row === undefined || chat?.personId !== actor.personId) throw missing("turn", "消息", turnId);
+  if (row === undefined || chat?.personId !== ownerOf(actor)) throw missing("turn", "消息", turnId);
   return row;
 }
 

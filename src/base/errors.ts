@@ -7,6 +7,7 @@ export const errorCodes = [
   "not_found",
   "conflict",
   "unauthorized",
+  "second_factor_required",
   "forbidden",
   "csrf_failed",
   "too_large",

@@ -4,4 +4,4 @@ export { newId } from "./ids.ts";
 export { chooseLanguage, type Language } from "./language.ts";
 export { createLogger, type Logger, silentLogger } from "./logger.ts";
 export { isInsideAddress, type OutboundPlace, outbound } from "./outbound.ts";
-export { loadSettings, type Settings, settingsTable } from "./settings.ts";
+export { libraryPath, loadSettings, type Settings, settingsTable } from "./settings.ts";

@@ -51,6 +51,20 @@ export const settingsTable = {
     parse: (raw: string) => path.resolve(raw),
   },
   host: { key: "STARBOX_HOST", doc: "Address to listen on.", fallback: "127.0.0.1", parse: text },
+  tls: {
+    key: "STARBOX_TLS",
+    doc: "self: HTTPS with a certificate of the box's own making, renewed by itself; off: HTTP unless STARBOX_TLS_CERT is set.",
+    fallback: "off",
+    parse: oneOf("off", "self"),
+  },
+  tlsCert: { key: "STARBOX_TLS_CERT", doc: "PEM file with your certificate chain; read again when it changes.", fallback: "", parse: text },
+  tlsKey: { key: "STARBOX_TLS_KEY", doc: "PEM file with its private key.", fallback: "", parse: text },
+  proxy: {
+    key: "STARBOX_PROXY",
+    doc: "Addresses of your reverse proxy, comma-separated (10.0.0.5, 10.0.0.0/24): only their X-Forwarded headers are believed.",
+    fallback: [] as readonly string[],
+    parse: list,
+  },
   port: { key: "STARBOX_PORT", doc: "Port to listen on.", fallback: 8480, parse: integer(0, 65535) },
   url: {
     key: "STARBOX_URL",
@@ -146,6 +160,13 @@ export const settingsTable = {
     fallback: 512,
     parse: integer(0, 1 << 30),
   },
+  bundle: { key: "STARBOX_BUNDLE", doc: "Set by the launcher of a bundle: where it is installed. Not for people.", fallback: "", parse: text },
+  otlp: {
+    key: "STARBOX_OTLP",
+    doc: "OpenTelemetry collector that gets traces (http://collector:4318); empty: no traces are made. Never contents.",
+    fallback: "",
+    parse: url,
+  },
   outbound: {
     key: "STARBOX_OUTBOUND",
     doc: "Places the box may reach besides model sources, comma-separated: host, host:port or URL. Empty: none.",
@@ -153,6 +174,39 @@ export const settingsTable = {
     parse: list,
   },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
+  oidcIssuer: {
+    key: "STARBOX_OIDC_ISSUER",
+    doc: "OpenID Connect provider people may sign in with (its issuer's address); empty: none.",
+    fallback: "",
+    parse: url,
+  },
+  oidcClientId: { key: "STARBOX_OIDC_CLIENT_ID", doc: "This box's name with the provider.", fallback: "", parse: text },
+  oidcClientSecret: { key: "STARBOX_OIDC_CLIENT_SECRET", doc: "Its secret there.", fallback: "", parse: text },
+  oidcName: { key: "STARBOX_OIDC_NAME", doc: "What the button on the sign-in page calls the provider.", fallback: "SSO", parse: text },
+  ldapUrl: {
+    key: "STARBOX_LDAP_URL",
+    doc: "LDAP directory that checks passwords (ldap:// or ldaps://); empty: none.",
+    fallback: "",
+    parse: (raw: string) => {
+      if (!/^ldaps?:$/.test(URL.parse(raw)?.protocol ?? "")) throw new Error("expected an address that begins with ldap:// or ldaps://");
+      return raw;
+    },
+  },
+  ldapBase: { key: "STARBOX_LDAP_BASE", doc: "Where people are looked for: ou=people,dc=example,dc=org.", fallback: "", parse: text },
+  ldapBindDn: { key: "STARBOX_LDAP_BIND_DN", doc: "Account that looks people up.", fallback: "", parse: text },
+  ldapBindPassword: { key: "STARBOX_LDAP_BIND_PASSWORD", doc: "Its password.", fallback: "", parse: text },
+  ldapFilter: {
+    key: "STARBOX_LDAP_FILTER",
+    doc: "How a person is found; {login} is what was typed.",
+    fallback: "(|(mail={login})(uid={login})(sAMAccountName={login}))",
+    parse: text,
+  },
+  newPeople: {
+    key: "STARBOX_NEW_PEOPLE",
+    doc: "Who may sign in through OIDC or LDAP: `known` (people an administrator has added with that e-mail) or `anyone` there (who then becomes a member).",
+    fallback: "known" as "known" | "anyone",
+    parse: oneOf("known", "anyone"),
+  },
   trustedOrigins: {
     key: "STARBOX_TRUSTED_ORIGINS",
     doc: "Other origins browsers may use to reach the box, comma-separated (http://box.lan:8480).",
@@ -183,3 +237,9 @@ export function loadSettings(overrides: Partial<Settings> = {}, env: Readonly<Re
   }
   return { ...(values as Settings), ...overrides };
 }
+
+/** Where a bundle keeps libraries the system may lack; for child processes that get an environment of their own. */
+export const libraryPath = (): Readonly<Record<string, string>> => {
+  const found = process.env["LD_LIBRARY_PATH"];
+  return found === undefined ? {} : { LD_LIBRARY_PATH: found };
+};

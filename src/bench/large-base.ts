@@ -8,10 +8,12 @@ export type FileToAdd = { readonly path: string; readonly content: { readonly by
 
 /** Everything of whose vectors quality may be measured lies in here. */
 export const realFolder = "real";
-const newsArticles = 600;
+/** What embedding takes half an hour for, and what takes an hour on two cores. */
+const sizes = { short: { laws: 480, news: 100 }, long: { laws: Number.POSITIVE_INFINITY, news: 600 } };
 
 /** At the end of each line of a copy: makes it a text of its own, and is how its original is found. */
-const copyMark = "（副本）";
+const copyMark = (round: number): string => `（副本${round}）`;
+const copyMarks = /（副本\d+）/gu;
 /** Length of the step away from the original: its cosine is then 0.99, and 0.95 with the mean taken away. */
 const jitter = 0.15;
 
@@ -22,8 +24,10 @@ export function lawFiles(data: string): readonly string[] {
     .sort();
 }
 
-export function realFiles(data: string): readonly FileToAdd[] {
-  const laws = lawFiles(data).map((name) => ({
+export const realLaws = (data: string, long: boolean): readonly string[] => lawFiles(data).slice(0, sizes[long ? "long" : "short"].laws);
+
+export function realFiles(data: string, long: boolean): readonly FileToAdd[] {
+  const laws = realLaws(data, long).map((name) => ({
     path: `${realFolder}/laws/${name.split(path.sep).join("/")}`,
     content: { filePath: path.join(data, "laws", name) },
   }));
@@ -33,14 +37,16 @@ export function realFiles(data: string): readonly FileToAdd[] {
     .sort()
     .flatMap((name) => fs.readFileSync(path.join(folder, name), "utf8").split("\n"))
     .filter((line) => line.trim() !== "");
-  const news = lines.slice(0, newsArticles).map((line, i) => ({ path: `${realFolder}/news/${i}.txt`, content: { bytes: Buffer.from(line) } }));
+  const news = lines
+    .slice(0, sizes[long ? "long" : "short"].news)
+    .map((line, i) => ({ path: `${realFolder}/news/${i}.txt`, content: { bytes: Buffer.from(line) } }));
   return [...laws, ...news];
 }
 
-export function copyOfLaw(data: string, name: string): FileToAdd {
+export function copyOfLaw(data: string, name: string, round: number): FileToAdd {
   const lines = fs.readFileSync(path.join(data, "laws", name), "utf8").split("\n");
-  const marked = lines.map((line) => (line.trim() === "" ? line : `${line.trimEnd()}${copyMark}`));
-  return { path: `copies/${name.split(path.sep).join("/")}`, content: { bytes: Buffer.from(marked.join("\n")) } };
+  const marked = lines.map((line) => (line.trim() === "" ? line : `${line.trimEnd()}${copyMark(round)}`));
+  return { path: `copies/${round}/${name.split(path.sep).join("/")}`, content: { bytes: Buffer.from(marked.join("\n")) } };
 }
 
 /**
@@ -55,7 +61,7 @@ export function withJitteredCopies(
     ...wrapped(model),
     async embed(texts, options) {
       if (options.kind !== "passage") return await model.embed(texts, options);
-      const originals = texts.map((text) => text.replaceAll(copyMark, ""));
+      const originals = texts.map((text) => text.replaceAll(copyMarks, ""));
       const vectors = originals.map(cache.find);
       const missing = [...new Set(originals.filter((_, i) => vectors[i] === undefined))];
       const made = missing.length === 0 ? [] : await model.embed(missing, options);

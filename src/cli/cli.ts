@@ -29,10 +29,32 @@ export type RestoreOutcome = BackupInfo & {
   readonly missingModels: readonly { readonly id: string; readonly source: string }[];
 };
 
+export type ServiceFlags = { readonly user: string; readonly port?: number; readonly host?: string; readonly backups?: string };
+
 /** Work on a box from outside it: no data folder is opened, or it must not be in use. */
 export type Workshop = {
   listBackups(folder: string, keyFile: string): Promise<readonly BackupInfo[]>;
   restore(request: RestoreRequest): Promise<RestoreOutcome>;
+  /** `models` null: those in use. */
+  bundle(request: {
+    readonly out: string;
+    readonly settings: Settings;
+    readonly models: readonly string[] | null;
+    readonly signal: AbortSignal;
+  }): Promise<{
+    readonly file: string;
+    readonly sizeBytes: number;
+    readonly files: number;
+    readonly seconds: number;
+    readonly models: readonly string[];
+  }>;
+  renderService(settings: Settings, flags: ServiceFlags): string;
+  installService(settings: Settings, flags: ServiceFlags): { readonly unit: string; readonly active: boolean };
+  removeService(): void;
+  upgrade(file: string, settings: Settings): Promise<{ readonly from: string; readonly to: string; readonly restarted: boolean }>;
+  upgradeBack(
+    settings: Settings,
+  ): Promise<{ readonly version: string | null; readonly copy: { readonly at: string } | null; readonly setAside: string | null }>;
 };
 
 export type CliParts = {

@@ -1,5 +1,7 @@
 /** @file Every route of a box as a typed function. Shapes are those of `contracts`; nothing is cached or retried here. */
 import type {
+  AccessEntry,
+  AccessList,
   Actor,
   AddedFile,
   BackupInfo,
@@ -11,20 +13,26 @@ import type {
   Check,
   ChunkInfo,
   CuratedAnswer,
+  Directory,
   DocumentInfo,
+  DueReview,
+  Invitation,
   JobInfo,
   KnowledgeBaseInfo,
   KnowledgeGap,
   KnowledgeService,
   ModelInfo,
   Page,
+  PersonInfo,
   ReadyState,
   RehearsalReport,
   RetrieveFilter,
   RetrieveResult,
   Role,
+  SessionInfoRow,
   StorageReport,
   SystemInfo,
+  Team,
   UpdateState,
 } from "#contracts";
 
@@ -35,13 +43,7 @@ export type SessionInfo = { readonly actor: Actor | null; readonly setupRequired
 export type DocumentText = Awaited<ReturnType<KnowledgeService["readText"]>>;
 export type Dictionary = Awaited<ReturnType<KnowledgeService["readDictionary"]>>;
 export type DocumentQuery = NonNullable<Parameters<KnowledgeService["listDocuments"]>[2]>;
-export type Person = {
-  readonly id: string;
-  readonly name: string;
-  readonly email: string;
-  readonly role: Role;
-  readonly createdAt: string;
-};
+export type Person = PersonInfo;
 /** `key` is there only in the answer to its creation. */
 export type ApiKey = {
   readonly id: string;
@@ -59,6 +61,7 @@ export function createClient(options: ClientOptions) {
   return {
     http,
     account: account(http),
+    people: people(http),
     knowledge: knowledge(http),
     chats: chats(http),
     models: models(http),
@@ -75,17 +78,46 @@ function account(http: Http) {
   return {
     session: () => http.json<SessionInfo>("GET", at("session")),
     setUp: (json: { code: string; name: string; email: string; password: string }) => http.json<SessionInfo>("POST", at("setup"), { json }),
-    signIn: (json: { email: string; password: string }) => http.json<unknown>("POST", at("auth", "sign-in", "email"), { json }),
+    signIn: (json: { email: string; password: string; code?: string }) => http.json<unknown>("POST", at("auth", "sign-in", "email"), { json }),
+    signInWays: () => http.json<{ oidc: string | null; ldap: boolean }>("GET", at("auth", "ways")),
     signOut: () => http.json<unknown>("POST", at("auth", "sign-out"), { json: {} }),
-    listPeople: () => items(http.json<Items<Person>>("GET", at("people"))),
-    createPerson: (json: { name: string; email: string; password: string; role: Person["role"] }) =>
-      http.json<Person>("POST", at("people"), { json }),
-    updatePerson: (id: string, json: { name?: string; role?: Person["role"]; password?: string }) =>
-      http.json<Person>("PATCH", at("people", id), { json }),
-    removePerson: (id: string) => http.json<void>("DELETE", at("people", id)),
+    readInvitation: (token: string) => http.json<{ email: string; role: Role }>("POST", at("invitation"), { json: { token } }),
+    acceptInvitation: (json: { token: string; name: string; password: string }) =>
+      http.json<SessionInfo>("POST", at("invitation", "accept"), { json }),
+    listSessions: (person?: string) => items(http.json<Items<SessionInfoRow>>("GET", at("sessions"), { query: { person } })),
+    endSession: (id: string, person?: string) => http.json<void>("DELETE", at("sessions", id), { query: { person } }),
+    endOtherSessions: (person?: string) => http.json<void>("DELETE", at("sessions"), { query: { person } }),
+    startSecondFactor: () => http.json<{ secret: string; uri: string }>("POST", at("second-factor"), { json: {} }),
+    confirmSecondFactor: (code: string) => http.json<{ recovery: readonly string[] }>("POST", at("second-factor", "confirm"), { json: { code } }),
+    removeSecondFactor: (json: { code?: string; person?: string }) => http.json<void>("POST", at("second-factor", "remove"), { json }),
     listKeys: () => items(http.json<Items<ApiKey>>("GET", at("keys"))),
     createKey: (json: { name: string }) => http.json<ApiKey>("POST", at("keys"), { json }),
     removeKey: (id: string) => http.json<void>("DELETE", at("keys", id)),
+  };
+}
+
+function people(http: Http) {
+  return {
+    list: () => items(http.json<Items<Person>>("GET", at("people"))),
+    create: (json: { name: string; email: string; password?: string; role: Role; teamIds?: readonly string[] }) =>
+      http.json<Person>("POST", at("people"), { json }),
+    update: (id: string, json: { name?: string; role?: Role; password?: string }) => http.json<Person>("PATCH", at("people", id), { json }),
+    remove: (id: string) => http.json<void>("DELETE", at("people", id)),
+    reset: (emailOrId: string) => http.json<{ person: Person; password: string }>("POST", at("people", emailOrId, "reset"), { json: {} }),
+    listInvitations: () => items(http.json<Items<Invitation>>("GET", at("invitations"))),
+    createInvitation: (json: { email: string; role: Role; teamIds?: readonly string[]; days?: number }) =>
+      http.json<Invitation & { token: string }>("POST", at("invitations"), { json }),
+    removeInvitation: (id: string) => http.json<void>("DELETE", at("invitations", id)),
+    listTeams: () => items(http.json<Items<Team>>("GET", at("teams"))),
+    createTeam: (json: { name: string; parentId?: string | null }) => http.json<Team>("POST", at("teams"), { json }),
+    updateTeam: (id: string, json: { name?: string; parentId?: string | null; memberIds?: readonly string[] }) =>
+      http.json<Team>("PATCH", at("teams", id), { json }),
+    removeTeam: (id: string) => http.json<void>("DELETE", at("teams", id)),
+    readDirectory: () => http.json<Directory>("GET", at("directory")),
+    listAccess: (kbId: string) => items(http.json<Items<AccessList>>("GET", at("bases", kbId, "access"))),
+    writeAccess: (kbId: string, path: string, entries: readonly AccessEntry[]) =>
+      http.json<AccessList>("PUT", at("bases", kbId, "access"), { json: { path, entries } }),
+    removeAccess: (kbId: string, path: string) => http.json<void>("DELETE", at("bases", kbId, "access"), { query: { path } }),
   };
 }
 
@@ -94,7 +126,7 @@ function knowledge(http: Http) {
     listBases: () => items(http.json<Items<KnowledgeBaseInfo>>("GET", at("bases"))),
     readBase: (idOrName: string) => http.json<KnowledgeBaseInfo>("GET", at("bases", idOrName)),
     createBase: (json: { name: string; description?: string; readers?: "everyone" }) => http.json<KnowledgeBaseInfo>("POST", at("bases"), { json }),
-    updateBase: (id: string, json: { name?: string; description?: string; embedder?: string }) =>
+    updateBase: (id: string, json: { name?: string; description?: string; embedder?: string; approval?: boolean }) =>
       http.json<KnowledgeBaseInfo>("PATCH", at("bases", id), { json }),
     removeBase: (id: string) => http.json<void>("DELETE", at("bases", id)),
     addSamples: () => http.json<KnowledgeBaseInfo>("POST", at("samples"), { json: {} }),
@@ -116,8 +148,12 @@ function knowledge(http: Http) {
     listDocuments: (kbId: string, query: DocumentQuery = {}) =>
       http.json<Page<DocumentInfo>>("GET", at("bases", kbId, "documents"), { query: { ...query } }),
     readDocument: (id: string) => http.json<DocumentInfo>("GET", at("documents", id)),
-    updateDocument: (id: string, json: { tags?: readonly string[]; title?: string; date?: string | null }) =>
-      http.json<DocumentInfo>("PATCH", at("documents", id), { json }),
+    updateDocument: (
+      id: string,
+      json: { tags?: readonly string[]; title?: string; date?: string | null; ownerId?: string | null; reviewAt?: string | null },
+    ) => http.json<DocumentInfo>("PATCH", at("documents", id), { json }),
+    approveDocument: (id: string, approved: boolean) => http.json<DocumentInfo>("PUT", at("documents", id, "approval"), { json: { approved } }),
+    listReviews: () => items(http.json<Items<DueReview>>("GET", at("reviews"))),
     removeDocument: (id: string) => http.json<void>("DELETE", at("documents", id)),
     retryDocument: (id: string) => http.json<void>("POST", at("documents", id, "retry"), { json: {} }),
     readText: (id: string, version?: string) => http.json<DocumentText>("GET", at("documents", id, "text"), { query: { version } }),

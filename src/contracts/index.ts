@@ -14,6 +14,7 @@ export type {
   ModelInfo,
   ModelKind,
   ModelState,
+  QueuePlace,
   Reranker,
   StreamPart,
   TokenLogprob,
@@ -34,6 +35,7 @@ export type {
   UpdateState,
 } from "./operations.ts";
 export type { MaturityLevel, OperatorBenchRow, OperatorRow, Operators, OperatorsOptions, OperatorVerifyRow } from "./operators.ts";
+export type { AccessEntry, AccessList, Directory, Invitation, PeopleService, SessionInfoRow } from "./people.ts";
 export type {
   Access,
   Actor,
@@ -61,6 +63,7 @@ export type {
   ChatTurn,
   Check,
   CuratedAnswer,
+  DueReview,
   KnowledgeGap,
   KnowledgeService,
   ModelsService,

@@ -48,6 +48,12 @@ export type DocumentInfo = {
     readonly others: readonly { readonly documentId: string; readonly path: string; readonly date: string | null }[];
   } | null;
   readonly tags: readonly string[];
+  /** What the asker may do with it. */
+  readonly level: Level;
+  /** false: readers do not see it yet. */
+  readonly approved: boolean;
+  readonly owner: { readonly id: string; readonly name: string } | null;
+  readonly reviewAt: string | null;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   readonly error: ErrorRecord | null;
   readonly createdAt: string;

@@ -30,7 +30,12 @@ export type GenerateRequest = {
   /** Who asks: the queue shares the engine fairly between persons. */
   readonly person?: string;
   readonly signal?: AbortSignal;
+  /** Told while others are served first. An engine elsewhere may keep silent. */
+  readonly onWait?: (place: QueuePlace) => void;
 };
+
+/** 1: next. 0: its turn has come. */
+export type QueuePlace = { readonly position: number; readonly etaSeconds: number | null };
 
 export type Usage = {
   readonly promptTokens: number;

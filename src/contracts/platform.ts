@@ -1,4 +1,5 @@
 /** @file People, teams, permissions, keys, the audit trail and signing in, as every room sees them. Knows no HTTP framework and no store. */
+import type { SessionInfoRow } from "./people.ts";
 import type { Viewer } from "./retrieval.ts";
 
 /**
@@ -35,6 +36,8 @@ export type PersonInfo = {
   readonly name: string;
   readonly email: string;
   readonly role: Role;
+  readonly teamIds: readonly string[];
+  readonly secondFactor: boolean;
   readonly createdAt: string;
 };
 
@@ -126,6 +129,7 @@ export type Caller = {
   readonly actor: Actor;
   readonly email: string | null;
   readonly via: "session" | "key" | "operator";
+  readonly sessionId?: string;
   /** Set-Cookie lines that keep a session fresh. */
   readonly setCookies: readonly string[];
 };
@@ -139,24 +143,34 @@ export type Platform = {
     input: { readonly code: string; readonly name: string; readonly email: string; readonly password: string },
     from: Credentials,
   ): Promise<Caller>;
-  signIn(input: { readonly email: string; readonly password: string }, from: Credentials): Promise<Caller>;
+  /** Throws second_factor_required when the password is right and a code is needed too. */
+  signIn(input: { readonly email: string; readonly password: string; readonly code?: string }, from: Credentials): Promise<Caller>;
+  /** What else the sign-in page may offer. */
+  signInWays(): { readonly oidc: string | null; readonly ldap: boolean };
+  /** Where to send the browser, and the ticket it must bring back. */
+  startOidc(redirectUri: string): Promise<{ readonly url: string; readonly ticket: string }>;
+  finishOidc(currentUrl: string, ticket: string, from: Credentials): Promise<Caller>;
+  /** Whom an invitation is for; null: not valid (any more). */
+  readInvitation(token: string, from: Credentials): { readonly email: string; readonly role: Role } | null;
+  acceptInvitation(input: { readonly token: string; readonly name: string; readonly password: string }, from: Credentials): Promise<Caller>;
   /** Returns the Set-Cookie lines that end the session in the browser. */
   signOut(from: Credentials): Promise<readonly string[]>;
   /** null: nobody we know. */
   identify(from: Credentials): Promise<Caller | null>;
+  /** Aborted when the caller's person, session or key loses its right: open streams listen. */
+  signalsOf(caller: Caller): readonly AbortSignal[];
+  /** The caller as an administrator sees the box through somebody else's eyes. */
+  viewAs(caller: Caller, personId: string, from: Credentials): Caller;
 
-  listPeople(actor: Actor): Promise<readonly PersonInfo[]>;
-  createPerson(
-    actor: Actor,
-    input: { readonly name: string; readonly email: string; readonly password: string; readonly role: PersonInfo["role"] },
-  ): Promise<PersonInfo>;
-  /** A new password ends the person's sessions. A member may change their own name and password. */
-  updatePerson(
-    actor: Actor,
-    id: string,
-    patch: { readonly name?: string; readonly role?: PersonInfo["role"]; readonly password?: string },
-  ): Promise<PersonInfo>;
-  removePerson(actor: Actor, id: string): Promise<void>;
+  /** One's own places; administrators name a person. */
+  listSessions(caller: Caller, personId?: string): Promise<readonly SessionInfoRow[]>;
+  /** No id: all but the caller's own. */
+  endSession(caller: Caller, id: string | null, personId?: string): Promise<void>;
+  /** A secret for the authenticator app; in force once confirmed with a code. */
+  startSecondFactor(caller: Caller): Promise<{ readonly secret: string; readonly uri: string }>;
+  confirmSecondFactor(caller: Caller, code: string): Promise<readonly string[]>;
+  /** With a code; an administrator takes off another person's. */
+  removeSecondFactor(caller: Caller, code: string | null, personId?: string): Promise<void>;
 
   /** A member sees their own keys, an administrator all. */
   listKeys(actor: Actor): Promise<readonly ApiKeyInfo[]>;

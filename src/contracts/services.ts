@@ -5,6 +5,7 @@ import type { JobInfo } from "./jobs.ts";
 import type { ChunkInfo, DocumentInfo, KnowledgeBaseInfo } from "./knowledge.ts";
 import type { ChatMessage, EmbeddingModel, LanguageModel, ModelInfo } from "./model.ts";
 import type { OperationsService } from "./operations.ts";
+import type { PeopleService } from "./people.ts";
 import type { Actor } from "./platform.ts";
 
 import type { RetrieveFilter, RetrieveResult } from "./retrieval.ts";
@@ -29,7 +30,7 @@ export type KnowledgeService = {
   updateBase(
     actor: Actor,
     kbId: string,
-    patch: { readonly name?: string; readonly description?: string; readonly embedder?: string },
+    patch: { readonly name?: string; readonly description?: string; readonly embedder?: string; readonly approval?: boolean },
   ): Promise<KnowledgeBaseInfo>;
   removeBase(actor: Actor, kbId: string): Promise<void>;
 
@@ -52,8 +53,19 @@ export type KnowledgeService = {
   updateDocument(
     actor: Actor,
     documentId: string,
-    patch: { readonly tags?: readonly string[]; readonly title?: string; readonly date?: string | null },
+    patch: {
+      readonly tags?: readonly string[];
+      readonly title?: string;
+      readonly date?: string | null;
+      readonly ownerId?: string | null;
+      /** The day on which somebody should look whether it still holds. */
+      readonly reviewAt?: string | null;
+    },
   ): Promise<DocumentInfo>;
+  /** Lets readers see the current version, or takes it out of their sight again. For those who manage the base. */
+  approveDocument(actor: Actor, documentId: string, approved: boolean): Promise<DocumentInfo>;
+  /** Documents whose review day has come: one's own, and those of bases one manages. */
+  listReviews(actor: Actor): Promise<readonly DueReview[]>;
   removeDocument(actor: Actor, documentId: string): Promise<void>;
   retryDocument(actor: Actor, documentId: string): Promise<void>;
   /** Extracted text of the current (or a given) version with its blocks, for the source pane. */
@@ -109,6 +121,16 @@ export type KnowledgeService = {
 
   /** The statutes that come with the box. Creates (or finds) the base and adds them. */
   addSamples(actor: Actor): Promise<KnowledgeBaseInfo>;
+};
+
+export type DueReview = {
+  readonly documentId: string;
+  readonly kbId: string;
+  readonly base: string;
+  readonly path: string;
+  readonly title: string;
+  readonly reviewAt: string;
+  readonly owner: { readonly id: string; readonly name: string } | null;
 };
 
 export type CuratedAnswer = {
@@ -167,6 +189,7 @@ export type ChatTurn = {
 /** Streamed while a turn is being answered. `turn-start` names both rows; they are durable from then on. */
 export type ChatPart =
   | { readonly type: "turn-start"; readonly userTurnId: string; readonly assistantTurnId: string }
+  /** Others are served first: 1 is next, 0 says that the turn has come. */
   | { readonly type: "queued"; readonly position: number; readonly etaSeconds: number | null }
   | { readonly type: "text-delta"; readonly text: string }
   | { readonly type: "citation"; readonly citation: Citation }
@@ -271,9 +294,10 @@ export type SystemService = {
   ready(): Promise<ReadyState>;
   info(): Promise<SystemInfo>;
   doctor(): Promise<readonly Check[]>;
-  listJobs(query?: { readonly state?: string; readonly limit?: number }): Promise<readonly JobInfo[]>;
-  cancelJob(id: string): Promise<void>;
-  retryJob(id: string): Promise<void>;
+  /** Those about what the actor may read. */
+  listJobs(actor: Actor, query?: { readonly state?: string; readonly limit?: number }): Promise<readonly JobInfo[]>;
+  cancelJob(actor: Actor, id: string): Promise<void>;
+  retryJob(actor: Actor, id: string): Promise<void>;
   metrics(): Promise<string>;
 };
 
@@ -284,4 +308,5 @@ export type Services = {
   readonly models: ModelsService;
   readonly system: SystemService;
   readonly operations: OperationsService;
+  readonly people: PeopleService;
 };

@@ -56,8 +56,8 @@ export class EngineLanguageModel implements LanguageModel {
 
   async *stream(request: GenerateRequest): AsyncGenerator<StreamPart> {
     refuseLogprobs(request);
-    const { signal, person, ...wire } = request;
-    const release = await this.#queue.enter(person ?? nobody, signal);
+    const { signal, person, onWait, ...wire } = request;
+    const release = await this.#queue.enter(person ?? nobody, signal, onWait);
     const leave = new AbortController();
     const stop = (): void => leave.abort();
     if (signal?.aborted === true) stop();

@@ -62,3 +62,27 @@ test("several slots run side by side", async () => {
   await settle();
   expect(third).toBe(true);
 });
+
+test("who waits is told the place, again whenever it changes, and 0 when the turn has come", async () => {
+  const queue = new FairQueue({ slots: 1, limit: 10 });
+  const told: string[] = [];
+  const ask = (person: string, name: string, signal?: AbortSignal): Promise<() => void> =>
+    queue.enter(person, signal, ({ position }) => void told.push(`${name} ${position}`));
+  const first = await ask("a", "a0");
+  expect(told).toEqual([]); // nobody to wait for
+  const second = ask("a", "a1");
+  const third = ask("a", "a2");
+  const other = ask("b", "b1"); // before a's second
+  const leaving = new AbortController();
+  const gone = ask("c", "c1", leaving.signal).catch(() => {});
+  expect(told).toEqual(["a1 1", "a2 2", "a2 3", "b1 2", "a2 4", "c1 3"]);
+  told.length = 0;
+  leaving.abort();
+  await gone;
+  expect(told).toEqual(["a2 3"]);
+  first();
+  (await second)();
+  (await other)();
+  (await third)();
+  expect(told).toEqual(["a2 3", "a1 0", "b1 1", "a2 2", "b1 0", "a2 1", "a2 0"]);
+});

@@ -1,7 +1,13 @@
 /** @file Who works next on an engine: one request a person in turn, a limit on how many may wait, an honest guess of how long. Knows no engine. */
 import { StarboxError } from "#base";
+import type { QueuePlace } from "#contracts";
 
-type Waiter = { readonly person: string; readonly start: (release: () => void) => void };
+type Waiter = {
+  readonly person: string;
+  readonly start: (release: () => void) => void;
+  readonly onPlace: ((place: QueuePlace) => void) | undefined;
+  told: number;
+};
 
 export class FairQueue {
   readonly #slots: number;
@@ -34,8 +40,11 @@ export class FairQueue {
     return Math.max(1, Math.ceil((((this.waiting + 1) / this.#slots) * this.#meanMs) / 1000));
   }
 
-  /** Resolves with the function that ends the turn. Throws `busy` when too many wait, `cancelled` when the signal fires first. */
-  async enter(person: string, signal?: AbortSignal): Promise<() => void> {
+  /**
+   * Resolves with the function that ends the turn. Throws `busy` when too many wait, `cancelled` when the signal fires first.
+   * `onPlace` is told the place of who has to wait, whenever it changes, and 0 when the turn has come.
+   */
+  async enter(person: string, signal?: AbortSignal, onPlace?: (place: QueuePlace) => void): Promise<() => void> {
     if (signal?.aborted === true) throw cancelled();
     if (this.#running < this.#slots) return this.#begin();
     if (this.waiting >= this.#limit) {
@@ -50,8 +59,11 @@ export class FairQueue {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         person,
+        onPlace,
+        told: -1,
         start: (release) => {
           signal?.removeEventListener("abort", leave);
+          onPlace?.({ position: 0, etaSeconds: 0 });
           resolve(release);
         },
       };
@@ -61,11 +73,28 @@ export class FairQueue {
         if (rest.length === 0) this.#lines.delete(person);
         else this.#lines.set(person, rest);
         reject(cancelled());
+        this.#tellPlaces();
       };
       signal?.addEventListener("abort", leave, { once: true });
       const line = this.#lines.get(person);
       if (line === undefined) this.#lines.set(person, [waiter]);
       else line.push(waiter);
+      this.#tellPlaces();
+    });
+  }
+
+  /** Persons take turns: before my third come at most three of everybody in front of me, two of everybody behind. */
+  #tellPlaces(): void {
+    const lines = [...this.#lines.values()];
+    lines.forEach((line, at) => {
+      line.forEach((waiter, own) => {
+        if (waiter.onPlace === undefined) return;
+        const others = lines.reduce((sum, other, i) => (i === at ? sum : sum + Math.min(other.length, own + (i < at ? 1 : 0))), 0);
+        const position = own + others + 1;
+        if (position === waiter.told) return;
+        waiter.told = position;
+        waiter.onPlace({ position, etaSeconds: Math.max(1, Math.ceil(((position / this.#slots) * this.#meanMs) / 1000)) });
+      });
     });
   }
 
@@ -90,6 +119,7 @@ export class FairQueue {
     this.#lines.delete(person);
     if (line.length > 0) this.#lines.set(person, line); // behind everybody else
     waiter?.start(this.#begin());
+    this.#tellPlaces();
   }
 }
 

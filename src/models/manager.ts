@@ -313,8 +313,8 @@ class ModelManager implements Models {
     const found = id ?? this.#store.list().find((manifest) => manifest.kind === "reranker")?.id;
     if (found === undefined)
       throw new StarboxError("model_not_ready", "No reranker is on this machine.", {
-        hint: "starbox models list shows those that can be pulled.",
-        zh: { message: "本机没有重排序模型。", hint: "用 starbox models list 查看可下载的模型。" },
+        hint: "The catalogue has none yet: bring one as a .gguf file with starbox models import PATH.",
+        zh: { message: "本机没有重排序模型。", hint: "目录中暂无此类模型，请用 starbox models import 路径 导入 .gguf 文件。" },
       });
     return this.#engines.reranker(this.#manifest(found));
   }

@@ -6,6 +6,7 @@ import type { DiskLevel, StorageReport } from "#contracts";
 
 export type DiskWatch = {
   report(): StorageReport;
+  level(): DiskLevel;
   /** Throws disk_full when a file of this size would leave too little. */
   requireRoom(bytes?: number): void;
 };
@@ -25,6 +26,7 @@ export function createDiskWatch(dataDir: string, limits: Limits, logger: Logger)
     return { freeBytes, totalBytes: blocks * bsize, level };
   };
   return {
+    level: () => space().level,
     report: () => ({ ...space(), warnBelowBytes, refuseBelowBytes, parts: partsOf(dataDir) }),
     requireRoom(bytes = 0) {
       const { freeBytes } = space();

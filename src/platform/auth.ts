@@ -1,20 +1,31 @@
-/** @file better-auth over our own rows: passwords and sessions. Who may do what is decided elsewhere. */
+/** @file better-auth over our own rows: sessions and their cookies. Who may enter, and who may do what, is decided elsewhere. */
+import { z } from "zod";
+import type { Credentials } from "#contracts";
 import type { AuthRow, AuthWhere, PeopleStore } from "./store.ts";
 
 export type Auth = {
-  hashPassword(password: string): Promise<string>;
-  /** null: wrong e-mail or password. */
-  signIn(email: string, password: string, headers: Headers): Promise<{ readonly userId: string; readonly setCookies: readonly string[] } | null>;
-  readSession(headers: Headers): Promise<{ readonly userId: string; readonly setCookies: readonly string[] } | null>;
-  signOut(headers: Headers): Promise<readonly string[]>;
+  /** For somebody whose right to enter was checked; the cookies of the new session. */
+  startSession(personId: string, from: Credentials): Promise<readonly string[]>;
+  readSession(from: Credentials): Promise<{
+    readonly userId: string;
+    readonly sessionId: string;
+    readonly seenAt: number;
+    readonly setCookies: readonly string[];
+  } | null>;
+  signOut(from: Credentials): Promise<readonly string[]>;
 };
 
 /** Carries the socket's address to the session row; whatever the client sent under that name was dropped before. */
-export const addressHeader = "x-starbox-address";
+const addressHeader = "x-starbox-address";
 
 /** Loaded on first use: a box that only sees API keys never pays for it. */
 export async function loadAuth(store: PeopleStore, secret: string, trustedOrigins: readonly string[]): Promise<Auth> {
-  const [{ betterAuth }, { createAdapterFactory }] = await Promise.all([import("better-auth/minimal"), import("better-auth/adapters")]);
+  const [{ betterAuth }, { createAdapterFactory }, { createAuthEndpoint }, { setSessionCookie }] = await Promise.all([
+    import("better-auth/minimal"),
+    import("better-auth/adapters"),
+    import("better-auth/api"),
+    import("better-auth/cookies"),
+  ]);
   type Target = { model: string; where: readonly unknown[] };
   const where = (list: readonly unknown[] | undefined): readonly AuthWhere[] => (list ?? []) as readonly AuthWhere[];
   const adapter = createAdapterFactory({
@@ -66,7 +77,22 @@ export async function loadAuth(store: PeopleStore, secret: string, trustedOrigin
     trustedOrigins: [...trustedOrigins],
     telemetry: { enabled: false },
     logger: { disabled: true },
-    emailAndPassword: { enabled: true, disableSignUp: true, minPasswordLength: 8, maxPasswordLength: 256 },
+    emailAndPassword: { enabled: false }, // checked in sign-in.ts, before there is a session
+    plugins: [
+      {
+        id: "starbox",
+        endpoints: {
+          // Without a path it is no route: only this program can call it.
+          startSession: createAuthEndpoint({ method: "POST", body: z.object({ personId: z.string() }) }, async (context) => {
+            const user = await context.context.internalAdapter.findUserById(context.body.personId);
+            if (user === null) throw new Error("No such person.");
+            const session = await context.context.internalAdapter.createSession(user.id);
+            await setSessionCookie(context, { session, user });
+            return { id: session.id };
+          }),
+        },
+      },
+    ],
     user: { modelName: "people", additionalFields: { role: { type: "string", input: false, required: true } } },
     session: { modelName: "sessions", expiresIn: 30 * 86_400, updateAge: 86_400 },
     account: { modelName: "accounts" },
@@ -79,25 +105,26 @@ export async function loadAuth(store: PeopleStore, secret: string, trustedOrigin
       ipAddress: { ipAddressHeaders: [addressHeader] },
     },
   });
-  const context = await auth.$context;
   return {
-    hashPassword: (password) => context.password.hash(password),
-    async signIn(email, password, headers) {
-      try {
-        const result = await auth.api.signInEmail({ body: { email, password }, headers, returnHeaders: true });
-        return { userId: result.response.user.id, setCookies: result.headers.getSetCookie() };
-      } catch (error) {
-        const status = (error as { statusCode?: number }).statusCode;
-        if (status !== undefined && status >= 400 && status < 500) return null;
-        throw error;
-      }
+    async startSession(personId, from) {
+      const result = await auth.api.startSession({ body: { personId }, headers: sessionHeaders(from), returnHeaders: true });
+      return result.headers.getSetCookie();
     },
-    async readSession(headers) {
-      const result = await auth.api.getSession({ headers, returnHeaders: true });
-      return result.response === null ? null : { userId: result.response.user.id, setCookies: result.headers.getSetCookie() };
+    async readSession(from) {
+      const result = await auth.api.getSession({ headers: sessionHeaders(from), returnHeaders: true });
+      if (result.response === null) return null;
+      const { user, session } = result.response;
+      return { userId: user.id, sessionId: session.id, seenAt: session.updatedAt.getTime(), setCookies: result.headers.getSetCookie() };
     },
-    async signOut(headers) {
-      return (await auth.api.signOut({ headers, returnHeaders: true })).headers.getSetCookie();
+    async signOut(from) {
+      return (await auth.api.signOut({ headers: sessionHeaders(from), returnHeaders: true })).headers.getSetCookie();
     },
   };
+}
+
+function sessionHeaders(from: Credentials): Headers {
+  const headers = new Headers({ [addressHeader]: from.address });
+  if (from.cookie !== null) headers.set("cookie", from.cookie);
+  if (from.userAgent !== null) headers.set("user-agent", from.userAgent);
+  return headers;
 }

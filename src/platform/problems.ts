@@ -8,6 +8,48 @@ export const wrongPassword = (): StarboxError =>
     zh: { message: "邮箱或密码不正确。", hint: "请检查后重试；管理员可以为你设置新密码。" },
   });
 
+export const needSecondFactor = (): StarboxError =>
+  new StarboxError("second_factor_required", "The code of your authenticator app is needed too.", {
+    hint: "Send it as code; a recovery code works as well.",
+    zh: { message: "还需要验证器应用中的验证码。", hint: "请输入 6 位验证码；也可以使用恢复码。" },
+  });
+
+export const wrongCode = (): StarboxError =>
+  new StarboxError("unauthorized", "The code is wrong or was used already.", {
+    hint: "Wait for the next code; check the clock of the phone. A lost phone: use a recovery code, or ask an administrator.",
+    zh: { message: "验证码不正确或已使用过。", hint: "请等待下一个验证码，并检查手机时间。手机丢失时可用恢复码，或联系管理员。" },
+  });
+
+export const notKnownHere = (): StarboxError =>
+  new StarboxError("unauthorized", "You are not known to this box.", {
+    hint: "Ask an administrator to add your e-mail address.",
+    zh: { message: "本机没有你的账号。", hint: "请让管理员添加你的邮箱。" },
+  });
+
+export const oidcNotSet = (): StarboxError =>
+  new StarboxError("not_found", "No sign-in provider is set on this box.", {
+    hint: "The administrator sets STARBOX_OIDC_ISSUER and STARBOX_OIDC_CLIENT_ID.",
+    zh: { message: "本机没有设置统一登录。", hint: "由管理员设置 STARBOX_OIDC_ISSUER 和 STARBOX_OIDC_CLIENT_ID。" },
+  });
+
+export const needSession = (): StarboxError =>
+  new StarboxError("forbidden", "This is done signed in, not with a key.", {
+    hint: "Sign in to the console.",
+    zh: { message: "此操作需要登录，不能使用密钥。", hint: "请登录网页后操作。" },
+  });
+
+export const noSession = (): StarboxError =>
+  new StarboxError("not_found", "There is no such session of yours (any more).", {
+    hint: "GET /api/sessions lists them.",
+    zh: { message: "没有这个登录会话。", hint: "GET /api/sessions 可列出你的会话。" },
+  });
+
+export const mayNotView = (): StarboxError =>
+  new StarboxError("forbidden", "Seeing the box as somebody else is for administrators, and for reading only.", {
+    hint: "Leave x-starbox-view-as out to act as yourself.",
+    zh: { message: "“以他人视角查看”仅限管理员，且只能查看。", hint: "去掉 x-starbox-view-as 即可恢复自己的身份。" },
+  });
+
 export const wrongSetupCode = (): StarboxError =>
   new StarboxError("setup_code_wrong", "The set-up code is wrong.", {
     hint: "The box prints it in the terminal when it starts; a restart prints a new one.",

@@ -3,12 +3,14 @@ import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { toErrorRecord } from "#base";
 import { apiRoutes } from "./api/index.ts";
-import { type RequestContext, readCredentials, type ServerEnv, type ServerParts } from "./context.ts";
+import { needAdministrator, type RequestContext, readCredentials, type ServerEnv, type ServerParts } from "./context.ts";
 import { errorHeaders, errorStatus, noRoute, presentError, readError, unauthorized } from "./errors.ts";
+import { createHttpMetrics } from "./http-metrics.ts";
 import { presentOpenaiError } from "./openai/errors.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { identify, securityHeaders } from "./security.ts";
 import { staticRoutes } from "./static.ts";
+import { traceRequests } from "./trace.ts";
 
 export function createApp(parts: ServerParts): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>();
@@ -20,7 +22,10 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
   app.onError((error, c) => fail(c, error));
   app.notFound((c) => fail(c, noRoute(c.req.method, c.req.path)));
 
-  app.use(securityHeaders);
+  const http = createHttpMetrics();
+  app.use(http.measure);
+  app.use(traceRequests);
+  app.use(securityHeaders(parts));
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     try {
@@ -33,8 +38,14 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
   });
   app.get("/metrics", async (c) => {
     const credentials = readCredentials(c);
-    if (!credentials.loopback && (await parts.platform.identify(credentials)) === null) throw unauthorized();
-    return c.body(await parts.services.system.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+    if (!credentials.loopback) {
+      const caller = await parts.platform.identify(credentials);
+      if (caller === null) throw unauthorized();
+      needAdministrator(caller.actor); // it counts what not everybody may know of
+    }
+    return c.body(`${await parts.services.system.metrics()}${await http.text()}`, 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    });
   });
 
   for (const path of ["/api/*", "/v1/*"]) app.use(path, identify(parts));

@@ -4,8 +4,10 @@ import type { Context } from "hono";
 import type { Logger, Settings } from "#base";
 import type { Actor, Caller, Credentials, Platform, Services } from "#contracts";
 import { forbidden, unauthorized } from "./errors.ts";
+import type { Origin } from "./proxy.ts";
 
-export type ServerSettings = Pick<Settings, "host" | "port" | "maxFileMb" | "trustedOrigins">;
+export type ServerSettings = Pick<Settings, "host" | "port" | "maxFileMb" | "trustedOrigins"> &
+  Partial<Pick<Settings, "data" | "tls" | "tlsCert" | "tlsKey" | "proxy">>;
 
 export type ServerParts = {
   readonly services: Services;
@@ -19,7 +21,10 @@ export type ServerParts = {
   readonly closing: AbortSignal;
 };
 
-export type ServerEnv = { Bindings: { incoming?: IncomingMessage; outgoing?: ServerResponse }; Variables: { caller: Caller | null; route: string } };
+export type ServerEnv = {
+  Bindings: { incoming?: IncomingMessage; outgoing?: ServerResponse };
+  Variables: { caller: Caller | null; route: string; origin: Origin };
+};
 export type RequestContext = Context<ServerEnv>;
 
 const loopbackAddress = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
@@ -31,9 +36,14 @@ const proxyHeaders = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
  * (a web page that points its own name at 127.0.0.1 fails the last).
  */
 export function readCredentials(c: RequestContext): Credentials {
-  const address = c.env?.incoming?.socket.remoteAddress ?? "";
+  const origin = c.get("origin") as Origin | undefined;
+  const address = origin?.address ?? c.env?.incoming?.socket.remoteAddress ?? "";
   const host = c.req.header("host") ?? "";
-  const loopback = loopbackAddress.test(address) && loopbackHost.test(host) && proxyHeaders.every((name) => c.req.header(name) === undefined);
+  const loopback =
+    origin?.proxied !== true &&
+    loopbackAddress.test(address) &&
+    loopbackHost.test(host) &&
+    proxyHeaders.every((name) => c.req.header(name) === undefined);
   return {
     authorization: c.req.header("authorization") ?? null,
     cookie: c.req.header("cookie") ?? null,
@@ -41,6 +51,12 @@ export function readCredentials(c: RequestContext): Credentials {
     loopback,
     userAgent: c.req.header("user-agent") ?? null,
   };
+}
+
+/** What ends a request: the client leaves, the box closes, the caller's right is taken away. */
+export function endingSignals(c: RequestContext, parts: ServerParts): AbortSignal[] {
+  const caller = c.get("caller");
+  return [c.req.raw.signal, parts.closing, ...(caller === null ? [] : parts.platform.signalsOf(caller))];
 }
 
 /** The actor, or 401. */

@@ -6,6 +6,7 @@ export const errorStatus = {
   not_found: 404,
   conflict: 409,
   unauthorized: 401,
+  second_factor_required: 401,
   forbidden: 403,
   csrf_failed: 403,
   too_large: 413,

@@ -1,10 +1,13 @@
 /** @file The listening server around the app: address, time limits, an orderly end. */
 import type { Server } from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import { createAdaptorServer } from "@hono/node-server";
 import { type Logger, StarboxError } from "#base";
 import type { Platform, Services } from "#contracts";
 import { createApp } from "./app.ts";
 import type { ServerSettings } from "./context.ts";
+import type { Certificate } from "./self-made.ts";
+import { keepFresh, loadCertificate } from "./tls.ts";
 
 export type HttpServer = {
   /** Resolves to the address once requests are taken; throws port_in_use. */
@@ -13,6 +16,8 @@ export type HttpServer = {
   close(): Promise<void>;
   /** http://host:port, once listening. */
   readonly url: string;
+  /** Plain HTTP for this machine itself; the same port unless TLS is on. */
+  readonly localPort: number | null;
 };
 
 export type ServerOptions = { readonly consoleFolder?: string; readonly version?: string };
@@ -36,40 +41,73 @@ export function createServer(
     version: options.version ?? "0.0.0",
     closing: closing.signal,
   });
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: {
-      // Slow senders: 15 s for the head, an hour for a large upload's body (which also has its own idle limit).
-      headersTimeout: 15_000,
-      requestTimeout: 3_600_000,
-      connectionsCheckingInterval: 5000,
-      keepAliveTimeout: 65_000,
-      maxHeaderSize: 16 << 10,
-    },
-  }) as Server;
-  server.maxHeadersCount = 100;
-  server.maxConnections = 2000;
+  const build = (certificate: Certificate | null): Server => {
+    const server = createAdaptorServer({
+      fetch: app.fetch,
+      ...(certificate === null ? {} : { createServer: createHttpsServer as never }),
+      serverOptions: {
+        ...(certificate === null ? {} : { ...certificate, minVersion: "TLSv1.2" as const }),
+        // Slow senders: 15 s for the head, an hour for a large upload's body (which also has its own idle limit).
+        headersTimeout: 15_000,
+        requestTimeout: 3_600_000,
+        connectionsCheckingInterval: 5000,
+        keepAliveTimeout: 65_000,
+        maxHeaderSize: 16 << 10,
+      },
+    }) as Server;
+    server.maxHeadersCount = 100;
+    server.maxConnections = 2000;
+    return server;
+  };
+  const servers: Server[] = [];
+  let stopLooking: () => void = () => undefined;
   let url = "";
+  let local: number | null = null;
+  const listenOn = async (server: Server, port: number, host: string): Promise<number> => {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error: NodeJS.ErrnoException) => reject(namedListenError(error, settings)));
+      server.listen(port, host, resolve);
+    });
+    servers.push(server);
+    const address = server.address();
+    return typeof address === "object" && address !== null ? address.port : port;
+  };
   return {
     get url() {
       return url;
     },
+    get localPort() {
+      return local;
+    },
     async listen() {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", (error: NodeJS.ErrnoException) => reject(namedListenError(error, settings)));
-        server.listen(settings.port, settings.host, resolve);
-      });
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : settings.port;
+      const tls = {
+        data: settings.data ?? "",
+        tls: settings.tls ?? "off",
+        tlsCert: settings.tlsCert ?? "",
+        tlsKey: settings.tlsKey ?? "",
+        ...settings,
+      };
+      const certificate = await loadCertificate(tls, Date.now());
+      const server = build(certificate);
+      const port = await listenOn(server, settings.port, settings.host);
+      local = port;
+      if (certificate !== null) {
+        stopLooking = keepFresh(server as unknown as HttpsServer, tls, certificate, logger);
+        // The command line on this machine needs no certificate to trust.
+        local = await listenOn(build(null), 0, "127.0.0.1");
+      }
       const host = settings.host === "0.0.0.0" || settings.host === "::" ? "127.0.0.1" : settings.host;
-      url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+      url = `${certificate === null ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
       return url;
     },
     async close() {
       closing.abort();
-      const done = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+      stopLooking();
+      const done = Promise.all(servers.map(async (server) => await new Promise<void>((resolve) => server.close(() => resolve()))));
+      for (const server of servers) server.closeIdleConnections();
+      const timer = setTimeout(() => {
+        for (const server of servers) server.closeAllConnections();
+      }, closeGraceMs);
       await done;
       clearTimeout(timer);
     },

@@ -38,10 +38,13 @@ export function viewerValues(viewer: Viewer) {
   };
 }
 
+/** Condition on a row of documents: readers may see its version. */
+export const approvedSql = (document: string): string => `((SELECT approval FROM kbs WHERE num = ${document}.kb) = 0
+  OR EXISTS (SELECT 1 FROM approvals a WHERE a.version = coalesce(${document}.current_version, ${document}.newest_version)))`;
+
 /** Condition on a row of documents: it may be read, and does not wait for approval (or the reader may write it). Values: readableValues. */
 export const readableSql = (document: string): string => `(? IS NULL OR (${document}.access IN (SELECT value FROM json_each(?)) AND (
-  ${document}.access IN (SELECT value FROM json_each(?)) OR (SELECT approval FROM kbs WHERE num = ${document}.kb) = 0
-  OR EXISTS (SELECT 1 FROM approvals a WHERE a.version = coalesce(${document}.current_version, ${document}.newest_version)))))`;
+  ${document}.access IN (SELECT value FROM json_each(?)) OR ${approvedSql(document)})))`;
 
 export function readableValues(readable: ReadableLists | null): [string | null, string | null, string | null] {
   if (readable === null) return [null, null, null];

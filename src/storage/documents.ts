@@ -1,7 +1,7 @@
 /** @file Rows of documents and of their versions. What a state means is the ingest code's business. */
 import type { ErrorRecord } from "#base";
 import type { Block, DocumentState, ReadableLists } from "#contracts";
-import { readableSql, readableValues } from "./access-sql.ts";
+import { approvedSql, readableSql, readableValues } from "./access-sql.ts";
 import type { Connection, SqlValue } from "./connection.ts";
 
 export type DocumentRow = {
@@ -25,6 +25,8 @@ export type DocumentRow = {
   readonly state: DocumentState;
   readonly error: ErrorRecord | null;
   readonly addedBy: string | null;
+  readonly owner: string | null;
+  readonly reviewAt: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
 };
@@ -48,7 +50,7 @@ export type VersionRow = {
 };
 
 const documentColumns = `num, id, kb, path, folder, title, title_by_person AS titleByPerson, type, tags, date, date_by_person AS dateByPerson, work, edition,
-  superseded_by AS supersededBy, current_version AS currentVersion, newest_version AS newestVersion, parent, state, error, added_by AS addedBy, created_at AS createdAt, updated_at AS updatedAt`;
+  superseded_by AS supersededBy, current_version AS currentVersion, newest_version AS newestVersion, parent, state, error, added_by AS addedBy, owner, review_at AS reviewAt, created_at AS createdAt, updated_at AS updatedAt`;
 const versionColumns = `num, id, document, number, sha256, bytes, state, pages, scanned, warnings, language, chunks, embedded, created_at AS createdAt`;
 
 /** Column of each property that may be changed, and how it is stored. */
@@ -66,6 +68,8 @@ const documentFields = {
   newestVersion: "newest_version",
   state: "state",
   error: "error",
+  owner: "owner",
+  reviewAt: "review_at",
   updatedAt: "updated_at",
 } as const;
 const versionFields = {
@@ -125,6 +129,14 @@ export function createDocumentRepository(connection: Connection) {
       connection
         .all<Stored<DocumentRow>>(`SELECT ${documentColumns} FROM documents WHERE kb = ? AND work = ? ORDER BY date DESC, num DESC`, kb, work)
         .map(readDocument),
+    /** Review day come, oldest first. */
+    listDueReviews: (today: string) =>
+      connection
+        .all<Stored<DocumentRow>>(
+          `SELECT ${documentColumns} FROM documents WHERE review_at IS NOT NULL AND review_at <= ? ORDER BY review_at, num`,
+          today,
+        )
+        .map(readDocument),
     listIds: (kb: number) => connection.all<{ id: string }>("SELECT id FROM documents WHERE kb = ?", kb).map((row) => row.id),
     /** Neither readable nor set aside: somebody still has to read them. */
     listUnread: (kb: number) =>
@@ -147,11 +159,12 @@ export function createDocumentRepository(connection: Connection) {
       const folder = query.folder === undefined || query.folder === "" ? null : query.folder;
       return connection
         .all<Stored<DocumentRow>>(
-          `SELECT ${documentColumns} FROM documents WHERE kb = ? AND path > ? AND (? IS NULL OR state = ?)
+          `SELECT ${documentColumns} FROM documents WHERE kb = ? AND path > ? AND (? IS NULL OR state = ? OR (? = 'unapproved' AND NOT ${approvedSql("documents")}))
              AND (? IS NULL OR path LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\') AND (? IS NULL OR folder = ? OR folder LIKE ? ESCAPE '\\')
              AND ${readableSql("documents")} ORDER BY path LIMIT ?`,
           kb,
           query.after ?? "",
+          query.state ?? null,
           query.state ?? null,
           query.state ?? null,
           pattern,

@@ -14,5 +14,6 @@ export { type KeptCopy, keepCopy, listKeptCopies, returnToCopy } from "./kept.ts
 export { type DataLock, type LockHolder, lockDataFolder, readLockHolder } from "./lock.ts";
 export { hasPendingMigrations, type Migration, migrate, newestSchema, readSchemaVersion } from "./migrate.ts";
 export { openStorage, type SettingRepository, type Storage } from "./open.ts";
-export { createPeopleStore, type PeopleStore } from "./people.ts";
+export { type AuthRow, type AuthWhere, createPeopleStore, type PeopleStore } from "./people.ts";
 export { type DatabaseFacts, describeDatabase, snapshotDatabase } from "./snapshot.ts";
+export type { InvitationRow, SecondFactorRow } from "./teams.ts";

@@ -2,6 +2,7 @@
 import { StarboxError } from "#base";
 import type { Role } from "#contracts";
 import type { Connection, SqlValue } from "./connection.ts";
+import { createInvitationStore, createSecondFactorStore, createTeamStore } from "./teams.ts";
 
 /** The tables better-auth keeps; their rows go through `auth` below. */
 const authTables = {
@@ -41,6 +42,14 @@ export type PersonRow = {
   readonly role: Role;
   readonly createdAt: string;
 };
+export type SessionRow = {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly expiresAt: string;
+  readonly ipAddress: string | null;
+  readonly userAgent: string | null;
+};
 export type KeyRow = {
   readonly id: string;
   readonly hash: string;
@@ -55,7 +64,17 @@ export type KeyRow = {
 export type PeopleStore = ReturnType<typeof createPeopleStore>;
 
 export function createPeopleStore(connection: Connection) {
-  return { auth: authRows(connection), ...persons(connection), ...setup(connection), keys: keys(connection) };
+  return {
+    auth: authRows(connection),
+    ...persons(connection),
+    ...setup(connection),
+    keys: keys(connection),
+    sessions: sessions(connection),
+    teams: createTeamStore(connection),
+    invitations: createInvitationStore(connection),
+    secondFactors: createSecondFactorStore(connection),
+    transaction: <T>(work: () => T): T => connection.transaction(work),
+  };
 }
 
 /** Names come from our own table above, never from a request; anything else is a mistake in the program. */
@@ -146,9 +165,31 @@ function persons(connection: Connection) {
   return {
     countAdministrators,
     readPerson,
+    findByEmail: (email: string): PersonRow | undefined =>
+      connection.get<PersonRow>(`SELECT ${personColumns} FROM people WHERE email = ?`, email.toLowerCase()),
+    passwordHash: (id: string): string | null =>
+      connection.get<{ password: string | null }>("SELECT password FROM accounts WHERE userId = ? AND providerId = 'credential'", id)?.password ??
+      null,
+    /** Whom an outside directory's subject is; undefined: nobody yet. */
+    findByIdentity: (provider: string, subject: string): PersonRow | undefined =>
+      connection.get<PersonRow>(
+        `SELECT ${personColumns} FROM people WHERE id = (SELECT userId FROM accounts WHERE providerId = ? AND accountId = ?)`,
+        provider,
+        subject,
+      ),
+    addIdentity: (id: string, person: string, provider: string, subject: string, at: string): void =>
+      void connection.run(
+        "INSERT INTO accounts (id, accountId, providerId, userId, createdAt, updatedAt) VALUES (?, ?, ?, ?, ?, ?)",
+        id,
+        subject,
+        provider,
+        person,
+        at,
+        at,
+      ),
     listPeople: (): PersonRow[] => connection.all<PersonRow>(`SELECT ${personColumns} FROM people ORDER BY createdAt, id`),
-    /** Person and password in one transaction: never one without the other. */
-    createPerson(person: PersonRow, account: { readonly id: string; readonly passwordHash: string }): void {
+    /** Person and password in one transaction. null: signs in elsewhere, or never. */
+    createPerson(person: PersonRow, account: { readonly id: string; readonly passwordHash: string } | null): void {
       connection.transaction(() => {
         if (connection.get("SELECT 1 FROM people WHERE email = ?", person.email) !== undefined) {
           throw new StarboxError("conflict", `A person with the e-mail ${person.email} is already there.`, {
@@ -165,6 +206,7 @@ function persons(connection: Connection) {
           person.createdAt,
           person.createdAt,
         );
+        if (account === null) return;
         connection.run(
           "INSERT INTO accounts (id, accountId, providerId, userId, password, createdAt, updatedAt) VALUES (?, ?, 'credential', ?, ?, ?, ?)",
           account.id,
@@ -194,14 +236,18 @@ function persons(connection: Connection) {
           id,
         );
         if (patch.passwordHash !== undefined) {
+          connection.run("DELETE FROM accounts WHERE userId = ? AND providerId = 'credential'", id);
           connection.run(
-            "UPDATE accounts SET password = ?, updatedAt = ? WHERE userId = ? AND providerId = 'credential'",
+            "INSERT INTO accounts (id, accountId, providerId, userId, password, createdAt, updatedAt) VALUES (?, ?, 'credential', ?, ?, ?, ?)",
+            `account-${id}`,
+            id,
+            id,
             patch.passwordHash,
             at,
-            id,
+            at,
           );
-          connection.run("DELETE FROM sessions WHERE userId = ?", id);
         }
+        if (patch.passwordHash !== undefined) connection.run("DELETE FROM sessions WHERE userId = ?", id);
         return true;
       });
     },
@@ -233,6 +279,18 @@ function setup(connection: Connection) {
         return true;
       });
     },
+  };
+}
+
+function sessions(connection: Connection) {
+  return {
+    list: (person: string): SessionRow[] =>
+      connection.all<SessionRow>(
+        "SELECT id, createdAt, updatedAt, expiresAt, ipAddress, userAgent FROM sessions WHERE userId = ? ORDER BY updatedAt DESC",
+        person,
+      ),
+    touch: (id: string, at: string): void => void connection.run("UPDATE sessions SET updatedAt = ? WHERE id = ?", at, id),
+    remove: (person: string, id: string): boolean => connection.run("DELETE FROM sessions WHERE userId = ? AND id = ?", person, id).changes > 0,
   };
 }
 

@@ -3,12 +3,14 @@ import { expect, test } from "vitest";
 import { StarboxError } from "#base";
 import { CpuDevice } from "../../src/compute/backends/cpu/cpu-device.ts";
 import { ensureNative } from "../../src/compute/backends/cpu/library.ts";
-import { GgmlDevice } from "../../src/compute/backends/ggml/ggml-device.ts";
 import { ReferenceDevice } from "../../src/compute/backends/reference/reference-device.ts";
 import { opNames, ops } from "../../src/compute/ops/index.ts";
 import { checkByDifferences } from "../../src/compute/verify/finite-differences.ts";
 import { gradientProgram, noGradientReason } from "../../src/compute/verify/sample-program.ts";
+import { fuzzedSamples } from "./ops/fuzz.ts";
 import { conformance } from "./ops/suite.ts";
+
+const long = process.env["STARBOX_TEST_LONG"] === "1";
 
 test.each(opNames.filter((op) => typeof ops[op].gradient === "function").map((op) => [op] as const))(
   "%s: its gradient rule is what finite differences find",
@@ -26,8 +28,8 @@ test.each(opNames.filter((op) => typeof ops[op].gradient === "function").map((op
 );
 
 conformance({ name: "reference", open: async () => new ReferenceDevice() });
-//conformance({ name: "cpu", int8: true, open: openCpu });
-conformance({ name: "ggml", open: async () => new GgmlDevice({ threads: 2 }) });
+conformance({ name: "cpu", int8: true, open: openCpu });
+conformance({ name: "cpu, fuzzed", int8: true, open: openCpu, samplesOf: (op) => fuzzedSamples(op, long ? 200 : 8), atLeast: [150, 0] });
 
 async function openCpu(): Promise<CpuDevice | { missing: string }> {
   try {

@@ -170,6 +170,44 @@ test("the retrieval test shows every hit's rank by words, by meaning and togethe
   await page.locator("mark").first().waitFor();
 });
 
+test("a document's title and date are corrected by hand, and the retrieval test is limited by tag, date and format", async () => {
+  const base = await samples();
+  const { items } = await api<{ items: readonly { readonly id: string; readonly title: string; readonly type: string }[] }>(
+    session.box,
+    "GET",
+    `/bases/${base.id}/documents?limit=50`,
+  );
+  const document = items.find(({ title }) => title.includes("劳动合同法")) as (typeof items)[number];
+  const page = await session.open(`/documents/${document.id}`);
+  await page.getByRole("button", { name: "修改标题和日期" }).click();
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await page.getByLabel("标题", { exact: true }).fill("劳动合同法（单位自用本）");
+  await page.getByLabel("日期", { exact: true }).fill("2031-05-06");
+  await page.getByRole("button", { name: "保存" }).click();
+  await page.getByRole("heading", { level: 1, name: "劳动合同法（单位自用本）" }).waitFor();
+  await page.locator(".facts").getByText("2031-05-06").first().waitFor();
+  await api(session.box, "PATCH", `/documents/${document.id}`, { tags: ["人事"] });
+
+  await page.goto(`${session.box.url}/knowledge/${base.id}/search?q=${encodeURIComponent("试用期的约定")}`);
+  await page.locator(".hit").first().waitFor();
+  const titles = async (): Promise<readonly string[]> => [...new Set(await page.locator(".hit .hit-place strong").allTextContents())];
+  expect((await titles()).length).toBeGreaterThan(1);
+  await page.getByLabel("标签", { exact: true }).fill("人事");
+  await page.getByLabel("标签", { exact: true }).press("Enter");
+  await waitFor(10_000, async () => ((await titles()).join() === "劳动合同法（单位自用本）" ? true : null));
+  await page.getByLabel("日期从", { exact: true }).fill("2031-05-07");
+  await page.getByText("这些筛选条件下没有结果").waitFor();
+  await page.reload(); // the address keeps them
+  await page.getByText("这些筛选条件下没有结果").waitFor();
+  await page.getByRole("button", { name: "清除筛选" }).click();
+  await waitFor(10_000, async () => ((await titles()).length > 1 ? true : null));
+  await page.getByLabel("格式", { exact: true }).selectOption("pdf");
+  await waitFor(10_000, async () => {
+    const found = await titles();
+    return found.length > 0 && found.every((title) => items.some((item) => item.title === title && item.type === "pdf")) ? true : null;
+  });
+});
+
 test("the box: health in a line, models with their state, memory, processes and jobs", async () => {
   const page = await session.open("/box");
   await page.getByRole("heading", { name: "进程" }).waitFor();

@@ -14,6 +14,10 @@ beforeAll(async () => {
     const { items } = await api<{ items: { id: string; state: string; chunks: number }[] }>(session.box, "GET", `/bases/${base.id}/documents`);
     return items.length > 0 && items.every((item) => item.chunks > 0 || item.state === "failed") ? items : null;
   });
+  const team = await api<{ id: string }>(session.box, "POST", "/teams", { name: "人事" });
+  await api(session.box, "POST", "/teams", { name: "薪酬组", parentId: team.id });
+  await api(session.box, "PUT", `/bases/${base.id}/access`, { path: "人事", entries: [{ principal: { kind: "team", id: team.id }, level: "read" }] });
+  await api(session.box, "POST", "/invitations", { email: "new@example.org" });
   const document = documents.find((item) => item.chunks > 3)?.id ?? "";
   pages = {
     chat: "/chat",
@@ -29,6 +33,10 @@ beforeAll(async () => {
     models: "/box/models",
     jobs: "/box/jobs",
     people: "/box/people",
+    teams: "/box/teams",
+    permissions: "/box/permissions",
+    account: "/box/account",
+    invitation: "/invitation#no-such-token",
     "no such page": "/nowhere",
   };
 }, 200_000);
@@ -56,9 +64,10 @@ test.each(Object.entries(looks))("every page is accessible and fits: %s", async 
     const problems = [...(await accessibilityProblems(page))];
     if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) problems.push("the page is wider than the screen");
     // A key that has no words shows itself.
-    const raw = /\b(common|chat|kb|documents|document|box|models|jobs|people|keys|gaps|state|error)\.[a-z][A-Za-z.]+\b/.exec(
-      await page.locator("body").innerText(),
-    );
+    const raw =
+      /\b(common|chat|kb|documents|document|box|models|jobs|people|keys|gaps|state|error|share|permissions|teams|invite|factor|sessions|care|role)\.[a-z][A-Za-z.]+\b/.exec(
+        await page.locator("body").innerText(),
+      );
     if (raw !== null && !/\.(md|docx|pdf|xlsx|txt|db)$/.test(raw[0])) problems.push(`words missing: ${raw[0]}`);
     if (problems.length > 0) found[name] = problems;
   }

@@ -1,8 +1,9 @@
 /** @file The console's one connection to its box: same origin, session cookie. */
 import { QueryClient } from "@tanstack/react-query";
 import { ClientError, createClient } from "#client";
+import { fetchAsViewed } from "./view-as.ts";
 
-export const client = createClient({ baseUrl: "" });
+export const client = createClient({ baseUrl: "", fetch: fetchAsViewed });
 
 export const queryClient = new QueryClient({
   defaultOptions: {

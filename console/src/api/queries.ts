@@ -1,5 +1,6 @@
 /** @file What screens read, each under one key. A screen that shows something moving asks again every second or two; a hidden tab does not ask. */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import type { SessionInfo } from "#client";
 import type { ChatTurn, DocumentInfo, KnowledgeBaseInfo, ModelInfo } from "#contracts";
 import { client } from "./client.ts";
 
@@ -77,8 +78,19 @@ export const jobsQuery = (state?: string) =>
     queryFn: () => client.system.listJobs({ limit: 200, ...(state === undefined ? {} : { state }) }),
     refetchInterval: (query) => (query.state.data?.some((job) => job.state === "running" || job.state === "queued") ? busyMs : 5000),
   });
-export const peopleQuery = () => queryOptions({ queryKey: ["people"], queryFn: client.account.listPeople });
+export const peopleQuery = () => queryOptions({ queryKey: ["people"], queryFn: client.people.list });
+export const invitationsQuery = () => queryOptions({ queryKey: ["invitations"], queryFn: client.people.listInvitations });
+export const teamsQuery = () => queryOptions({ queryKey: ["teams"], queryFn: client.people.listTeams });
+export const directoryQuery = () => queryOptions({ queryKey: ["directory"], queryFn: client.people.readDirectory, staleTime: 30_000 });
+export const accessQuery = (kbId: string) => queryOptions({ queryKey: ["access", kbId], queryFn: () => client.people.listAccess(kbId) });
+export const sessionsQuery = () => queryOptions({ queryKey: ["sessions"], queryFn: () => client.account.listSessions() });
+export const waysQuery = () => queryOptions({ queryKey: ["ways"], queryFn: client.account.signInWays, staleTime: 60_000 });
+export const reviewsQuery = () => queryOptions({ queryKey: ["reviews"], queryFn: client.knowledge.listReviews, refetchInterval: 60_000 });
 export const keysQuery = () => queryOptions({ queryKey: ["keys"], queryFn: client.account.listKeys });
+
+/** Administrators look after the box; nobody who looks through another's eyes does. */
+export const isAdministrator = (session: SessionInfo | undefined): boolean =>
+  session?.actor?.role === "administrator" || session?.actor?.role === "operator";
 
 /** A write, after which the named readings are asked for again (a prefix of a key is enough). */
 export function useAction<Input, Output>(run: (input: Input) => Promise<Output>, invalidates: readonly (readonly string[])[]) {

@@ -1,7 +1,7 @@
 /** @file Every screen's address. Chat is in the first load; the other places come when opened. */
 import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
-import { sessionQuery } from "../api/queries.ts";
+import { isAdministrator, sessionQuery } from "../api/queries.ts";
 import { ChatPage } from "../features/chat/chat-page.tsx";
 import { Toasts } from "../ui/toasts.tsx";
 import { NotFound, RouteError } from "./fallbacks.tsx";
@@ -37,8 +37,14 @@ const setUpRoute = createRoute({ getParentRoute: () => rootRoute, path: "/setup"
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/signin",
-  validateSearch: (search: Record<string, unknown>) => defined({ next: text(search["next"]) }),
+  validateSearch: (search: Record<string, unknown>) => defined({ next: text(search["next"]), failed: text(search["failed"]) }),
   component: lazyRouteComponent(account, "SignInPage"),
+});
+
+const invitationRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/invitation",
+  component: lazyRouteComponent(account, "InvitationPage"),
 });
 
 const shellRoute = createRoute({
@@ -73,7 +79,15 @@ const documentsRoute = createRoute({
 });
 const retrievalRoute = createRoute({
   ...inBase("/search"),
-  validateSearch: (search: Record<string, unknown>) => defined({ q: text(search["q"]) }),
+  validateSearch: (search: Record<string, unknown>) =>
+    defined({
+      q: text(search["q"]),
+      folder: text(search["folder"]),
+      type: text(search["type"]),
+      tag: text(search["tag"]),
+      from: text(search["from"]),
+      to: text(search["to"]),
+    }),
   component: lazyRouteComponent(knowledge, "RetrievalTab"),
 });
 const curatedRoute = createRoute({ ...inBase("/answers"), component: lazyRouteComponent(knowledge, "CuratedTab") });
@@ -93,14 +107,25 @@ const documentRoute = createRoute({
 
 const boxRoute = createRoute({ ...child("/box"), component: lazyRouteComponent(box, "BoxLayout") });
 const inBox = <const Path extends string>(path: Path) => ({ getParentRoute: () => boxRoute, path, errorComponent: RouteError }) as const;
-const healthRoute = createRoute({ ...inBox("/"), component: lazyRouteComponent(box, "HealthTab") });
+const healthRoute = createRoute({
+  ...inBox("/"),
+  beforeLoad: async ({ context }) => {
+    // Health is for administrators; everybody has an account.
+    if (!isAdministrator(await context.queries.ensureQueryData(sessionQuery()))) throw redirect({ to: "/box/account" });
+  },
+  component: lazyRouteComponent(box, "HealthTab"),
+});
 const modelsRoute = createRoute({ ...inBox("/models"), component: lazyRouteComponent(box, "ModelsTab") });
 const jobsRoute = createRoute({ ...inBox("/jobs"), component: lazyRouteComponent(box, "JobsTab") });
+const teamsRoute = createRoute({ ...inBox("/teams"), component: lazyRouteComponent(box, "TeamsTab") });
+const permissionsRoute = createRoute({ ...inBox("/permissions"), component: lazyRouteComponent(box, "PermissionsTab") });
+const accountRoute = createRoute({ ...inBox("/account"), component: lazyRouteComponent(box, "AccountTab") });
 const peopleRoute = createRoute({ ...inBox("/people"), component: lazyRouteComponent(box, "PeopleTab") });
 
 const routeTree = rootRoute.addChildren([
   setUpRoute,
   signInRoute,
+  invitationRoute,
   shellRoute.addChildren([
     homeRoute,
     newChatRoute,
@@ -108,7 +133,7 @@ const routeTree = rootRoute.addChildren([
     basesRoute,
     baseRoute.addChildren([documentsRoute, retrievalRoute, curatedRoute, dictionaryRoute, gapsRoute]),
     documentRoute,
-    boxRoute.addChildren([healthRoute, modelsRoute, jobsRoute, peopleRoute]),
+    boxRoute.addChildren([healthRoute, modelsRoute, jobsRoute, peopleRoute, teamsRoute, permissionsRoute, accountRoute]),
   ]),
 ]);
 

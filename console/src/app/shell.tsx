@@ -5,9 +5,10 @@ import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { basesQuery } from "../api/queries.ts";
+import { stopViewAs, viewedPerson } from "../api/view-as.ts";
 import { ChatList } from "../features/chat/chat-list.tsx";
-import { type Icon, IconButton } from "../ui/basics.tsx";
-import { BaseIcon, BoxIcon, ChatIcon, CloseIcon, KnowledgeIcon, MenuIcon, PlusIcon, SearchIcon } from "../ui/icons.ts";
+import { Button, type Icon, IconButton } from "../ui/basics.tsx";
+import { BaseIcon, BoxIcon, ChatIcon, CloseIcon, KnowledgeIcon, MenuIcon, PlusIcon, SearchIcon, ViewIcon } from "../ui/icons.ts";
 import { AccountMenu } from "./account-menu.tsx";
 import { JobAnnouncer } from "./job-announcer.tsx";
 import { openPalette, Palette } from "./palette.tsx";
@@ -49,6 +50,7 @@ export function Shell() {
         <AccountMenu />
       </aside>
       <main id="main" className="main" tabIndex={-1}>
+        <ViewedBanner />
         <Outlet />
       </main>
       <nav className="bottombar" aria-label={t("shell.places")}>
@@ -56,6 +58,22 @@ export function Shell() {
       </nav>
       <Palette />
       <JobAnnouncer />
+    </div>
+  );
+}
+
+/** Never out of sight while one looks through somebody else's eyes. */
+function ViewedBanner() {
+  const { t } = useTranslation();
+  const person = viewedPerson();
+  if (person === null) return null;
+  return (
+    <div className="viewed row" role="status">
+      <ViewIcon size={15} aria-hidden />
+      <span className="grow">{t("viewAs.now", { name: person.name })}</span>
+      <Button small onClick={stopViewAs}>
+        {t("viewAs.stop")}
+      </Button>
     </div>
   );
 }

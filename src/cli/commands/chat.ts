@@ -54,7 +54,8 @@ async function talk(cli: Cli, box: Connection, flags: Flags): Promise<void> {
 
 async function answer({ terminal, signal }: Cli, { services, actor }: Connection, chatId: string, content: string): Promise<void> {
   for await (const part of services.chats.ask(actor, chatId, { content, signal })) {
-    if (part.type === "queued") terminal.note(`Waiting: place ${part.position} in the queue.`, `排队中：第 ${part.position} 位。`);
+    if (part.type === "queued" && part.position > 0)
+      terminal.note(`Waiting: place ${part.position} in the queue.`, `排队中：第 ${part.position} 位。`);
     else if (part.type === "text-delta") terminal.write(part.text);
     else if (part.type === "error") throw fromErrorRecord(part.error as ErrorRecord);
     else if (part.type === "finish") {

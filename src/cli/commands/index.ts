@@ -4,13 +4,16 @@ import { addAsk } from "./ask.ts";
 import { addBackup } from "./backup.ts";
 import { addBench } from "./bench.ts";
 import type { Builder } from "./builder.ts";
+import { addBundle, addUpgrade } from "./bundle.ts";
 import { addChat } from "./chat.ts";
 import { addDoctor } from "./doctor.ts";
 import { addGenerate } from "./generate.ts";
 import { addKb } from "./kb.ts";
 import { addModels } from "./models.ts";
 import { addOps } from "./ops.ts";
+import { addPeople } from "./people.ts";
 import { addRestore } from "./restore.ts";
+import { addService } from "./service.ts";
 import { addStart } from "./start.ts";
 
 export const commands: readonly ((program: Command, builder: Builder) => void)[] = [
@@ -18,11 +21,15 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addDoctor,
   addModels,
   addKb,
+  addPeople,
   addAsk,
   addChat,
   addGenerate,
   addBackup,
   addRestore,
+  addBundle,
+  addUpgrade,
+  addService,
   addBench,
   addOps,
 ];

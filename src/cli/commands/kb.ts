@@ -5,7 +5,9 @@ import { withBox } from "../cli.ts";
 import { duration, type Terminal, table } from "../terminal.ts";
 import type { Builder } from "./builder.ts";
 import { addKbAdd } from "./kb-add.ts";
+import { addKbCare } from "./kb-care.ts";
 import { addKbSearch } from "./kb-search.ts";
+import { addKbShare } from "./kb-share.ts";
 
 export function addKb(program: Command, builder: Builder): void {
   const { add, t, run } = builder;
@@ -34,7 +36,8 @@ export function addKb(program: Command, builder: Builder): void {
     )
       .argument("<NAME>", name)
       .option("--description <TEXT>", t("what is in it", "说明"))
-      .action(async (baseName: string, flags: { description?: string }) => {
+      .option("--everyone", t("let everyone who signs in read it", "让所有成员可查看"))
+      .action(async (baseName: string, flags: { description?: string; everyone?: boolean }) => {
         await run(async (cli) => {
           const base = await withBox(
             cli,
@@ -42,9 +45,15 @@ export function addKb(program: Command, builder: Builder): void {
               await services.knowledge.createBase(actor, {
                 name: baseName,
                 ...(flags.description === undefined ? {} : { description: flags.description }),
+                ...(flags.everyone === true ? { readers: "everyone" as const } : {}),
               }),
           );
           cli.terminal.result(base, cli.terminal.text(`Created ${base.name}.`, `已新建 ${base.name}。`));
+          if (flags.everyone !== true)
+            cli.terminal.note(
+              `Only administrators see it so far. To share it: starbox kb share ${base.name} everyone read`,
+              `目前只有管理员可见。共享：starbox kb share ${base.name} everyone read`,
+            );
         });
       }),
   );
@@ -77,6 +86,8 @@ export function addKb(program: Command, builder: Builder): void {
   );
   addKbAdd(kb, builder);
   addKbSearch(kb, builder);
+  addKbShare(kb, builder);
+  addKbCare(kb, builder);
   program.addCommand(kb);
 }
 

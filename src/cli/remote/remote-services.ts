@@ -9,6 +9,7 @@ import type {
   ModelInfo,
   ModelsService,
   OperationsService,
+  PeopleService,
   Services,
   SystemService,
 } from "#contracts";
@@ -27,6 +28,28 @@ export function createRemoteServices(client: Client, openFile: (filePath: string
     models: named(models(client)),
     system: named(system(client)),
     operations: named(operations(client)),
+    people: named(people(client)),
+  };
+}
+
+function people({ people: api }: Client): PeopleService {
+  return {
+    listPeople: () => api.list(),
+    createPerson: (_actor, input) => api.create(input),
+    updatePerson: (_actor, id, patch) => api.update(id, patch),
+    removePerson: (_actor, id) => api.remove(id),
+    resetPerson: (_actor, emailOrId) => api.reset(emailOrId),
+    listInvitations: () => api.listInvitations(),
+    createInvitation: (_actor, input) => api.createInvitation(input),
+    removeInvitation: (_actor, id) => api.removeInvitation(id),
+    listTeams: () => api.listTeams(),
+    createTeam: (_actor, input) => api.createTeam(input),
+    updateTeam: (_actor, id, patch) => api.updateTeam(id, patch),
+    removeTeam: (_actor, id) => api.removeTeam(id),
+    readDirectory: () => api.readDirectory(),
+    listAccess: (_actor, kbId) => api.listAccess(kbId),
+    writeAccess: (_actor, kbId, path, entries) => api.writeAccess(kbId, path, entries),
+    removeAccess: (_actor, kbId, path) => api.removeAccess(kbId, path),
   };
 }
 
@@ -74,6 +97,8 @@ function knowledge(client: Client, openFile: (filePath: string) => Promise<Blob>
     listDocuments: (_actor, kbId, query) => api.listDocuments(kbId, query),
     readDocument: (_actor, id) => api.readDocument(id),
     updateDocument: (_actor, id, patch) => api.updateDocument(id, patch),
+    approveDocument: (_actor, id, approved) => api.approveDocument(id, approved),
+    listReviews: () => api.listReviews(),
     removeDocument: (_actor, id) => api.removeDocument(id),
     retryDocument: (_actor, id) => api.retryDocument(id),
     readText: (_actor, id, versionId) => api.readText(id, versionId),
@@ -187,9 +212,9 @@ function system(client: Client): SystemService {
     ready: () => api.ready(),
     info: () => api.info(),
     doctor: () => api.doctor(),
-    listJobs: (query) => api.listJobs(query),
-    cancelJob: (id) => api.cancelJob(id),
-    retryJob: (id) => api.retryJob(id),
+    listJobs: (_actor, query) => api.listJobs(query),
+    cancelJob: (_actor, id) => api.cancelJob(id),
+    retryJob: (_actor, id) => api.retryJob(id),
     metrics: async () => await (await client.http.send("GET", "/metrics")).text(),
   };
 }

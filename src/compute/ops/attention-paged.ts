@@ -1,7 +1,8 @@
 /**
  * @file Attention of new rows over keys and values kept in pages (Kwon et al., 2023). Sequence s has rows query start … + count of q and `context length` positions,
  * the new ones included; position p lies in row p mod B of page pages[s][⌊p / B⌋]. Query i is at position length − count + i and sees positions up to its own.
- * Positions whose page lies outside the cache or the table are not seen; rows of no sequence, and rows that see nothing, give o = 0.
+ * A length is clamped to what the table holds; positions whose page lies outside the cache are not seen. Rows of no sequence, of one with more queries than positions,
+ * and rows that see nothing give o = 0.
  */
 import type { DType } from "../dtype.ts";
 import { defineOp, type Sample } from "../op.ts";
@@ -40,14 +41,16 @@ export const attentionPaged = defineOp({
     const tableWidth = pages!.shape[1]!;
     const o = new Float64Array(q!.values.length);
     const slotOf = (s: number, position: number): number => {
-      const page = Math.floor(position / pageRows) < tableWidth ? pages!.values[s * tableWidth + Math.floor(position / pageRows)]! : -1;
+      const page = pages!.values[s * tableWidth + Math.floor(position / pageRows)]!;
       return page >= 0 && page < pageCount ? page * pageRows + (position % pageRows) : -1;
     };
     for (let s = 0; s < sequences!.shape[0]!; s++) {
-      const [start, queries, length] = sequences!.values.subarray(s * 3, s * 3 + 3) as unknown as [number, number, number];
-      const [first, end] = clampedRange(Float64Array.of(start, start + queries, -1), 0, count);
+      const [start, asked, claimed] = sequences!.values.subarray(s * 3, s * 3 + 3) as unknown as [number, number, number];
+      const [first, end] = clampedRange(Float64Array.of(Math.max(0, start), Math.max(0, start) + asked, -1), 0, count);
+      const [queries, length] = [end - first, Math.min(Math.max(0, claimed), tableWidth * pageRows)];
+      if (length < queries) continue;
       for (let t = first; t < end; t++) {
-        const own = length - queries + (t - start);
+        const own = length - queries + (t - first);
         const lowest = params["window"]! > 0 ? Math.max(0, own - params["window"]! + 1) : 0;
         const slots = Array.from({ length: Math.max(0, own + 1 - lowest) }, (_, i) => slotOf(s, lowest + i)).filter((slot) => slot >= 0);
         for (let h = 0; h < heads; h++) {

@@ -58,6 +58,8 @@ export const linearCrossEntropyDw = defineOp({
       inputs: [bf16(9, 64), trained("bf16", 70, 64), list(0, 69, -1, 5, 6, 7, 8, 9, 10), lse(9), f32(9), bf16(70, 64)],
       as: "bf16",
     },
-    ...byWeightType((type) => [{ label: `${type} weight`, inputs: [f32(5, 256), trained(type, 70, 256), list(0, 69, -1, 5, 6), lse(5), f32(5), null] }]),
+    ...byWeightType((type) => [
+      { label: `${type} weight`, inputs: [f32(5, 256), trained(type, 70, 256), list(0, 69, -1, 5, 6), lse(5), f32(5), null] },
+    ]),
   ],
 });

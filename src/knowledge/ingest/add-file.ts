@@ -17,6 +17,8 @@ export type NewFile = {
   readonly check?: (path: string) => void;
   /** Who adds it: a person's id, or a role. */
   readonly by?: string;
+  /** Added by somebody who may approve: readers see it at once. */
+  readonly approved?: boolean;
 };
 
 export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promise<AddedFile> {
@@ -37,6 +39,7 @@ export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promi
       const at = new Date(deps.now()).toISOString();
       const document = known ?? insertDocument(deps, kb, path, file, at);
       const version = insertVersion(deps, document, blob, at);
+      if (file.approved === true || isInApproved(deps, file.parent)) storage.access.approve(version, file.by ?? "", at);
       storage.documents.update(document.num, {
         newestVersion: version,
         state: "waiting",
@@ -50,6 +53,12 @@ export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promi
   } finally {
     blob.release();
   }
+}
+
+/** A member of an archive is approved with it. */
+function isInApproved({ storage }: IngestDeps, parent: number | undefined): boolean {
+  const version = parent === undefined ? null : (storage.documents.findByNum(parent)?.newestVersion ?? null);
+  return version !== null && storage.access.isApproved(version);
 }
 
 /** The newest version has these bytes. A fault of the box, not of the file, is worth another try. */

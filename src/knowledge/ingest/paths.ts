@@ -2,6 +2,8 @@
 import { StarboxError } from "#base";
 
 const maxChars = 1000;
+/** Direction overrides, isolates, zero-width blanks and marks: a name must be what it looks like. Joiners that scripts and emoji need stay. */
+export const tricky = /[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/;
 
 /** `a/b.md`; throws `path_unsafe` for what would lead outside or cannot be a name. */
 export function cleanPath(raw: string): string {
@@ -17,9 +19,11 @@ export function cleanPath(raw: string): string {
         ? `".." leads outside`
         : /\p{Cc}/u.test(path)
           ? "it holds control characters"
-          : path.length > maxChars
-            ? `it is longer than ${maxChars} characters`
-            : null;
+          : tricky.test(path)
+            ? "it holds characters that turn or hide others"
+            : path.length > maxChars
+              ? `it is longer than ${maxChars} characters`
+              : null;
   if (reason === null) return path;
   throw new StarboxError("path_unsafe", `The path ${JSON.stringify(raw.slice(0, 120))} cannot be used: ${reason}.`, {
     hint: "Give a path relative to the folder that is added, such as contracts/2024.md.",

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fromErrorRecord, StarboxError } from "#base";
+import { fromErrorRecord, libraryPath, StarboxError } from "#base";
 import type { Chunk, ParsedDocument } from "#contracts";
 import type { ChunkWords } from "./index-words.ts";
 import { defaultLimits, documentError, type ParseLimits, tooLargeError } from "./limits.ts";
@@ -167,7 +167,7 @@ class Pool implements ParsePool {
       serialization: "advanced",
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       execArgv: ["--conditions=starbox-source", `--max-old-space-size=${this.#limits.memoryMb}`, "--disable-warning=ExperimentalWarning"],
-      env: { PATH: "/usr/bin:/bin" },
+      env: { PATH: "/usr/bin:/bin", ...libraryPath() },
     });
     const worker: Worker = { child, job: null, jobId: 0, timers: [], reason: null, done: 0 };
     this.#workers.add(worker);

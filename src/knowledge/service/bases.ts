@@ -4,6 +4,7 @@ import path from "node:path";
 import { newId, StarboxError } from "#base";
 import type { Actor, KnowledgeBaseInfo, KnowledgeService } from "#contracts";
 import type { KbRow } from "#storage";
+import { tricky } from "../ingest/paths.ts";
 import { createCurated } from "./curated.ts";
 import { createLookup, invalid, type KnowledgeDeps, missing, requireLevel } from "./deps.ts";
 
@@ -35,14 +36,15 @@ export function createBases(deps: KnowledgeDeps): Part {
     const readable = access.readable(actor);
     const counts = storage.kbs.counts(kb.num, readable);
     // The estimate speaks of every file: only for those who may see every file.
-    const seesAll = readable === null || storage.kbs.counts(kb.num, null).documents === counts.documents;
+    const isBusy = counts.pending > 0 || counts.embedded < counts.chunks;
+    const isSaid = isBusy && (readable === null || storage.kbs.counts(kb.num, null).documents === counts.documents);
     return {
       id: kb.id,
       name: kb.name,
       description: kb.description,
       embedder: kb.embedder,
       ...counts,
-      etaSeconds: seesAll ? ingest.etaSeconds(kb) : null,
+      etaSeconds: isSaid ? ingest.etaSeconds(kb) : null,
       level: access.base(actor, kb.id) ?? "read",
       approval: storage.access.isApprovalOn(kb.num),
       createdAt: kb.createdAt,
@@ -86,6 +88,7 @@ export function createBases(deps: KnowledgeDeps): Part {
         if (kb.embedder === null) storage.kbs.update(kb.id, { embedder: patch.embedder, updatedAt: lookup.at() });
         else ingest.changeEmbedder(kb, patch.embedder);
       }
+      if (patch.approval !== undefined) storage.access.setApproval(kb.num, patch.approval, actor.personId ?? actor.role, lookup.at());
       note(actor, "base.change", kb.id);
       return present(actor, lookup.base(actor, kb.id, "read"));
     },
@@ -154,8 +157,8 @@ function mayCreate(actor: Actor): void {
 
 function cleanName(raw: string): string {
   const name = raw.normalize("NFC").trim();
-  if (name === "" || name.length > 100 || /\p{Cc}/u.test(name))
-    throw invalid("A knowledge base's name has 1 to 100 characters.", "知识库名称需为 1 到 100 个字符。");
+  if (name === "" || name.length > 100 || /\p{Cc}/u.test(name) || tricky.test(name))
+    throw invalid("A knowledge base's name has 1 to 100 characters, none of them hidden.", "知识库名称需为 1 到 100 个可见字符。");
   return name;
 }
 

@@ -3,7 +3,7 @@ import { StarboxError } from "#base";
 import type { Actor, DocumentInfo, KnowledgeService } from "#contracts";
 import type { DocumentRow, VersionRow } from "#storage";
 import { cleanPath, workKey } from "../ingest/index.ts";
-import { createLookup, invalid, type KnowledgeDeps, requireLevel } from "./deps.ts";
+import { createLookup, invalid, type KnowledgeDeps, missing, requireLevel } from "./deps.ts";
 
 type Part = Pick<
   KnowledgeService,
@@ -28,7 +28,13 @@ export function createDocuments(deps: KnowledgeDeps): Part {
         requireLevel(actor, level ?? "read", "write");
       };
       check(cleanPath(file.path));
-      const added = await ingest.addFile(kb, { ...file, urgent: !("filePath" in file.content), check, by: actor.personId ?? actor.role });
+      const added = await ingest.addFile(kb, {
+        ...file,
+        urgent: !("filePath" in file.content),
+        check,
+        approved: deps.access.base(actor, kb.id) === "manage",
+        by: actor.personId ?? actor.role,
+      });
       if (added.changed) note(actor, "document.add", added.documentId, kb.id);
       return added;
     },
@@ -52,6 +58,10 @@ export function createDocuments(deps: KnowledgeDeps): Part {
       if (title === "" || (title?.length ?? 0) > 300) throw invalid("A title has 1 to 300 characters.", "标题需为 1 到 300 个字符。");
       if (patch.date !== undefined && patch.date !== null && !isDate(patch.date))
         throw invalid(`Expected a date such as 2024-05-01, got ${JSON.stringify(patch.date)}.`, "日期格式应为 2024-05-01。");
+      if (patch.reviewAt !== undefined && patch.reviewAt !== null && !isDate(patch.reviewAt))
+        throw invalid(`Expected a date such as 2027-05-01, got ${JSON.stringify(patch.reviewAt)}.`, "复核日期格式应为 2027-05-01。");
+      if (patch.ownerId !== undefined && patch.ownerId !== null && storage.people.readPerson(patch.ownerId) === undefined)
+        throw missing("person", "成员", patch.ownerId);
       if (patch.tags !== undefined && (patch.tags.length > 50 || patch.tags.some((tag) => tag.trim() === "" || tag.length > 50)))
         throw invalid("Up to 50 tags of 1 to 50 characters.", "最多 50 个标签，每个 1 到 50 个字符。");
       storage.transaction(() => {
@@ -59,6 +69,8 @@ export function createDocuments(deps: KnowledgeDeps): Part {
           ...(patch.tags === undefined ? {} : { tags: [...new Set(patch.tags.map((tag) => tag.trim()))] }),
           ...(title === undefined ? {} : { title, titleByPerson: true, work: workKey(title, row.path) }),
           ...(patch.date === undefined ? {} : { date: patch.date, dateByPerson: patch.date !== null }),
+          ...(patch.ownerId === undefined ? {} : { owner: patch.ownerId }),
+          ...(patch.reviewAt === undefined ? {} : { reviewAt: patch.reviewAt }),
           updatedAt: lookup.at(),
         });
         ingest.relink(lookup.document(actor, documentId, "write"), row.work);
@@ -113,7 +125,7 @@ export function createDocuments(deps: KnowledgeDeps): Part {
   };
 }
 
-function presentDocument({ storage, access }: KnowledgeDeps, actor: Actor, row: DocumentRow, kbId: string): DocumentInfo {
+export function presentDocument({ storage, access }: KnowledgeDeps, actor: Actor, row: DocumentRow, kbId: string): DocumentInfo {
   const num = row.currentVersion ?? row.newestVersion;
   const version = num === null ? undefined : storage.versions.findByNum(num);
   return {
@@ -133,11 +145,20 @@ function presentDocument({ storage, access }: KnowledgeDeps, actor: Actor, row: 
     date: row.date,
     edition: presentEdition(storage, row, (id) => access.document(actor, id) !== null),
     tags: row.tags,
+    level: access.document(actor, row.id) ?? "read",
+    approved: num === null || !storage.access.isApprovalOn(row.kb) || storage.access.isApproved(num),
+    owner: ownerOf(storage, row),
+    reviewAt: row.reviewAt,
     warnings: version?.warnings ?? [],
     error: row.error,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
+}
+
+export function ownerOf(storage: KnowledgeDeps["storage"], row: DocumentRow): DocumentInfo["owner"] {
+  const person = row.owner === null ? undefined : storage.people.readPerson(row.owner);
+  return person === undefined ? null : { id: person.id, name: person.name };
 }
 
 function presentEdition(storage: KnowledgeDeps["storage"], row: DocumentRow, isReadable: (id: string) => boolean): DocumentInfo["edition"] {

@@ -19,7 +19,7 @@ export type EngineLoad = {
   readonly prefixed: boolean;
 };
 
-export type WireRequest = Omit<GenerateRequest, "signal" | "person">;
+export type WireRequest = Omit<GenerateRequest, "signal" | "person" | "onWait">;
 
 export type EngineCall =
   | { readonly type: "generate"; readonly request: WireRequest }

@@ -2,7 +2,7 @@
 import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Actor, Caller } from "#contracts";
 import { parseWith, readJson } from "../body.ts";
-import { needAdministrator, type RequestContext, type ServerEnv, type ServerParts, signedIn } from "../context.ts";
+import { endingSignals, needAdministrator, type RequestContext, type ServerEnv, type ServerParts, signedIn } from "../context.ts";
 
 export type Api = OpenAPIHono<ServerEnv>;
 
@@ -92,7 +92,7 @@ export function define<
     const query = route.query === undefined ? undefined : parseWith(route.query, c.req.query(), "Query");
     const body = route.body === undefined ? undefined : parseWith(route.body, await readJson(c, route.maxBodyBytes ?? 4 << 20), "Body");
     if (access === "administrator") needAdministrator(actor);
-    const signal = AbortSignal.any([c.req.raw.signal, parts.closing]);
+    const signal = AbortSignal.any(endingSignals(c, parts));
     const answer = await handler({ actor, caller, params, query, body, c, signal } as RouteInput<P, Q, B>);
     if (answer instanceof Response) return answer;
     return route.output === undefined ? c.body(null, 204) : c.json(answer as never, route.status ?? 200);

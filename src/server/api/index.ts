@@ -10,11 +10,25 @@ import { docsPage, docsStyle } from "./docs.ts";
 import { documentRoutes } from "./documents/route.ts";
 import { modelRoutes } from "./models/route.ts";
 import { operationRoutes } from "./operations/route.ts";
+import { accessRoutes } from "./people/access-route.ts";
+import { peopleRoutes } from "./people/route.ts";
 import { systemRoutes } from "./system/route.ts";
 
 export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
   const api = new OpenAPIHono<ServerEnv>();
-  for (const routes of [accountRoutes, baseRoutes, documentRoutes, chunkRoutes, answerRoutes, chatRoutes, modelRoutes, systemRoutes, operationRoutes])
+  for (const routes of [
+    accountRoutes,
+    peopleRoutes,
+    accessRoutes,
+    baseRoutes,
+    documentRoutes,
+    chunkRoutes,
+    answerRoutes,
+    chatRoutes,
+    modelRoutes,
+    systemRoutes,
+    operationRoutes,
+  ])
     routes(api, parts);
   describeSecurity(api);
   let cached: ReturnType<typeof api.getOpenAPI31Document> | undefined;

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { StarboxError } from "#base";
 import type { Actor, ModelInfo } from "#contracts";
 import { readJson } from "../body.ts";
-import { type ServerEnv, type ServerParts, signedIn } from "../context.ts";
+import { endingSignals, type ServerEnv, type ServerParts, signedIn } from "../context.ts";
 import { readError } from "../errors.ts";
 import { dataEvent, eventStream, requestSignal } from "../sse.ts";
 import { replyChunks, startReply, wholeReply } from "./chat.ts";
@@ -24,7 +24,7 @@ export function openaiRoutes(parts: ServerParts): Hono<ServerEnv> {
   v1.post("/v1/chat/completions", async (c) => {
     const actor = signedIn(c);
     const body = parseBody(chatBody, await readJson(c, maxBodyBytes));
-    const { signal, abort } = requestSignal(c.req.raw.signal, parts.closing);
+    const { signal, abort } = requestSignal(...endingSignals(c, parts));
     const reply = await startReply(parts, actor, body, signal);
     if (body.stream !== true) return c.json(await wholeReply(reply, nowSeconds()));
     return await streamed(parts, replyChunks(reply, nowSeconds(), body.stream_options?.include_usage === true), 2, abort);
@@ -33,7 +33,7 @@ export function openaiRoutes(parts: ServerParts): Hono<ServerEnv> {
   v1.post("/v1/completions", async (c) => {
     const actor = signedIn(c);
     const body = parseBody(completionBody, await readJson(c, maxBodyBytes));
-    const { signal, abort } = requestSignal(c.req.raw.signal, parts.closing);
+    const { signal, abort } = requestSignal(...endingSignals(c, parts));
     const completion = await startCompletion(parts, actor, body, signal);
     if (body.stream !== true) return c.json(await wholeCompletion(completion, nowSeconds()));
     return await streamed(parts, completionChunks(completion, nowSeconds(), body.stream_options?.include_usage === true), 1, abort);
@@ -42,7 +42,7 @@ export function openaiRoutes(parts: ServerParts): Hono<ServerEnv> {
   v1.post("/v1/embeddings", async (c) => {
     const actor = signedIn(c);
     const body = parseBody(embeddingBody, await readJson(c, maxBodyBytes));
-    return c.json(await embed(parts, actor, body, requestSignal(c.req.raw.signal, parts.closing).signal));
+    return c.json(await embed(parts, actor, body, requestSignal(...endingSignals(c, parts)).signal));
   });
 
   v1.get("/v1/models", async (c) => c.json({ object: "list", data: await listModels(parts, signedIn(c)) }));

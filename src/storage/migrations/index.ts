@@ -5,5 +5,6 @@ import { index } from "./005-index.ts";
 import { citations } from "./006-citations.ts";
 import { people } from "./010-people.ts";
 import { access } from "./020-access.ts";
+import { signIn } from "./021-sign-in.ts";
 
-export const migrations: readonly Migration[] = [base, index, citations, people, access];
+export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn];

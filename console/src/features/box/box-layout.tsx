@@ -2,27 +2,36 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
-import { doctorQuery, readyQuery, systemQuery } from "../../api/queries.ts";
+import { doctorQuery, isAdministrator, readyQuery, sessionQuery, systemQuery } from "../../api/queries.ts";
 import { Badge, type Icon, type Tone } from "../../ui/basics.tsx";
 import { AlertIcon, BusyIcon, OkIcon, WarnIcon } from "../../ui/icons.ts";
 
 export function BoxLayout() {
   const { t } = useTranslation();
+  const { data: session } = useQuery(sessionQuery());
+  const manages = isAdministrator(session);
   return (
     <div className="page">
       <header className="page-head">
         <h1>{t("place.box")}</h1>
-        <span className="base-state">
-          <Health />
-        </span>
+        <span className="base-state">{manages ? <Health /> : null}</span>
       </header>
       <nav className="tabs" aria-label={t("place.box")}>
-        <Link to="/box" activeOptions={{ exact: true }}>
-          {t("box.health")}
-        </Link>
+        {manages ? (
+          <Link to="/box" activeOptions={{ exact: true }}>
+            {t("box.health")}
+          </Link>
+        ) : null}
         <Link to="/box/models">{t("box.models")}</Link>
         <Link to="/box/jobs">{t("box.jobs")}</Link>
-        <Link to="/box/people">{t("box.people")}</Link>
+        {manages ? (
+          <>
+            <Link to="/box/people">{t("box.people")}</Link>
+            <Link to="/box/teams">{t("box.teams")}</Link>
+          </>
+        ) : null}
+        {manages || session?.actor?.role === "knowledge-owner" ? <Link to="/box/permissions">{t("box.permissions")}</Link> : null}
+        <Link to="/box/account">{t("box.account")}</Link>
       </nav>
       <Outlet />
     </div>

@@ -1,8 +1,11 @@
 /** @file The Box place, loaded when it is first opened. */
 import "../../styles/pages.css";
 
+export { AccountTab } from "./account-tab.tsx";
 export { BoxLayout } from "./box-layout.tsx";
 export { HealthTab } from "./health-tab.tsx";
 export { JobsTab } from "./jobs-tab.tsx";
 export { ModelsTab } from "./models-tab.tsx";
 export { PeopleTab } from "./people-tab.tsx";
+export { PermissionsTab } from "./permissions-tab.tsx";
+export { TeamsTab } from "./teams-tab.tsx";

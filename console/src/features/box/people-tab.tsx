@@ -3,22 +3,27 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ApiKey, Person } from "#client";
+import type { Role } from "#contracts";
 import { client } from "../../api/client.ts";
 import { keysQuery, peopleQuery, sessionQuery, useAction } from "../../api/queries.ts";
+import { startViewAs } from "../../api/view-as.ts";
 import { Button, CopyButton, IconButton, Notice, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { KeyIcon, PlusIcon, RemoveIcon } from "../../ui/icons.ts";
+import { KeyIcon, LinkIcon, PlusIcon, RemoveIcon, ShieldIcon, ShieldOffIcon, ViewIcon } from "../../ui/icons.ts";
 import { showToast } from "../../ui/toasts.tsx";
 import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { Invitations, InviteDialog, RoleField, roles } from "./invitations.tsx";
+import { PasswordDialog } from "./password-dialog.tsx";
 
 export function PeopleTab() {
   const { data: session } = useQuery(sessionQuery());
   const self = session?.actor?.personId ?? null;
   return (
     <div className="page-body">
-      {session?.actor?.role === "member" ? self === null ? null : <OwnPassword id={self} name={session.actor.name} /> : <People self={self} />}
+      <People self={self} />
+      <Invitations />
       <Keys />
     </div>
   );
@@ -29,11 +34,15 @@ function People({ self }: { readonly self: string | null }) {
   const people = useQuery(peopleQuery());
   const removing = useRemoving();
   const [adding, setAdding] = useState(false);
+  const [inviting, setInviting] = useState(false);
   return (
     <section className="col" style={{ gap: 8 }}>
       <div className="row">
         <h2 className="label">{t("people.title")}</h2>
-        <Button small className="end" icon={PlusIcon} onClick={() => setAdding(true)}>
+        <Button small className="end" icon={LinkIcon} onClick={() => setInviting(true)}>
+          {t("invite.title")}
+        </Button>
+        <Button small icon={PlusIcon} onClick={() => setAdding(true)}>
           {t("people.add")}
         </Button>
       </div>
@@ -47,49 +56,8 @@ function People({ self }: { readonly self: string | null }) {
           ))}
       </ul>
       {adding ? <AddPersonDialog onClose={() => setAdding(false)} /> : null}
+      {inviting ? <InviteDialog onClose={() => setInviting(false)} /> : null}
     </section>
-  );
-}
-
-function OwnPassword({ id, name }: { readonly id: string; readonly name: string }) {
-  const { t } = useTranslation();
-  const [open, setOpen] = useState(false);
-  return (
-    <section className="row">
-      <h2 className="label">{name}</h2>
-      <Button small className="end" icon={KeyIcon} onClick={() => setOpen(true)}>
-        {t("people.password")}
-      </Button>
-      {open ? <PasswordDialog id={id} name={name} onClose={() => setOpen(false)} /> : null}
-    </section>
-  );
-}
-
-function PasswordDialog({ id, name, onClose }: { readonly id: string; readonly name: string; readonly onClose: () => void }) {
-  const { t } = useTranslation();
-  const save = useAction((password: string) => client.account.updatePerson(id, { password }), [["people"], ["session"]]);
-  const submit = (password: string) => save.mutate(password, { onSuccess: () => (showToast(t("people.passwordSaved", { name })), onClose()) });
-  return (
-    <Dialog title={t("people.passwordFor", { name })} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => (event.preventDefault(), submit(String(new FormData(event.currentTarget).get("password"))))}
-      >
-        <div className="field">
-          <label htmlFor="new-password">{t("people.newPassword")}</label>
-          <input id="new-password" name="password" type="password" className="input" required minLength={8} autoFocus autoComplete="new-password" />
-          <span className="hint">{t("people.passwordHint")}</span>
-        </div>
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
   );
 }
 
@@ -98,7 +66,9 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
   const { date } = useFormat();
   const words = useErrorWords();
   const [renewing, setRenewing] = useState(false);
-  const remove = useAction(() => client.account.removePerson(person.id), [["people"]]);
+  const role = useAction((next: Role) => client.people.update(person.id, { role: next }), [["people"]]);
+  const factorOff = useAction(() => client.account.removeSecondFactor({ person: person.id }), [["people"]]);
+  const remove = useAction(() => client.people.remove(person.id), [["people"]]);
   return (
     <li className="model row wrap">
       <span className="avatar" aria-hidden="true">
@@ -106,12 +76,44 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
       </span>
       <strong className="clip">{person.name}</strong>
       <span className="muted small clip">{person.email}</span>
-      <span className="tag">{t(`people.${person.role}`)}</span>
+      <select
+        className="input filter"
+        aria-label={t("people.roleOf", { name: person.name })}
+        value={person.role}
+        disabled={role.isPending}
+        onChange={(event) => role.mutate(event.target.value as Role, { onError: (error) => showToast(words(error).message) })}
+      >
+        {roles.map((item) => (
+          <option key={item} value={item}>
+            {t(`people.${item}`)}
+          </option>
+        ))}
+      </select>
+      {person.secondFactor ? (
+        <span className="tag" title={t("people.secondFactor")}>
+          <ShieldIcon size={12} aria-hidden /> {t("people.secondFactorShort")}
+        </span>
+      ) : null}
       {self ? <span className="muted tiny">{t("people.you")}</span> : null}
       <span className="row end">
         <span className="muted tiny">{date(person.createdAt)}</span>
         <IconButton label={t("people.passwordFor", { name: person.name })} icon={KeyIcon} onClick={() => setRenewing(true)} />
         {renewing ? <PasswordDialog id={person.id} name={person.name} onClose={() => setRenewing(false)} /> : null}
+        {self || !person.secondFactor ? null : (
+          <IconButton
+            label={t("factor.takeOff", { name: person.name })}
+            icon={ShieldOffIcon}
+            disabled={factorOff.isPending}
+            onClick={() => factorOff.mutate(undefined, { onError: (error) => showToast(words(error).message) })}
+          />
+        )}
+        {self ? null : (
+          <IconButton
+            label={t("viewAs.go", { name: person.name })}
+            icon={ViewIcon}
+            onClick={() => startViewAs({ id: person.id, name: person.name })}
+          />
+        )}
         {self ? null : (
           <IconButton
             label={t("people.remove", { name: person.name })}
@@ -133,7 +135,7 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
 
 function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
   const { t } = useTranslation();
-  const add = useAction(client.account.createPerson, [["people"]]);
+  const add = useAction(client.people.create, [["people"]]);
   return (
     <Dialog title={t("people.add")} onClose={onClose}>
       <form
@@ -148,7 +150,7 @@ function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
               name: text("name"),
               email: text("email"),
               password: String(form.get("password")),
-              role: text("role") === "administrator" ? "administrator" : "member",
+              role: text("role") as Role,
             },
             { onSuccess: onClose },
           );
@@ -167,13 +169,7 @@ function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
           <input id="person-password" name="password" type="text" className="input" required minLength={8} autoComplete="off" />
           <span className="hint">{t("account.passwordHint")}</span>
         </div>
-        <div className="field">
-          <label htmlFor="person-role">{t("people.role")}</label>
-          <select id="person-role" name="role" className="input" defaultValue="member">
-            <option value="member">{t("people.member")}</option>
-            <option value="administrator">{t("people.administrator")}</option>
-          </select>
-        </div>
+        <RoleField id="person-role" />
         {add.isError ? <ErrorCard error={add.error} /> : null}
         <div className="actions">
           <Button onClick={onClose}>{t("common.cancel")}</Button>

@@ -67,7 +67,7 @@ export async function ask(chatId: string, input: AskInput): Promise<void> {
   let ended = false;
   const take = (part: ChatPart): void => {
     if (part.type === "turn-start") patch(chatId, { userTurnId: part.userTurnId, assistantTurnId: part.assistantTurnId });
-    else if (part.type === "queued") patch(chatId, { queued: { position: part.position, etaSeconds: part.etaSeconds } });
+    else if (part.type === "queued") patch(chatId, { queued: part.position === 0 ? null : { position: part.position, etaSeconds: part.etaSeconds } });
     else if (part.type === "text-delta") painter.add(part.text);
     else if (part.type === "citation") patch(chatId, { citations: [...(answers.get(chatId)?.citations ?? []), part.citation] });
     else if (part.type === "error") patch(chatId, { error: part.error, state: "failed" });

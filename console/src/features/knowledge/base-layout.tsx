@@ -5,12 +5,13 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { KnowledgeBaseInfo } from "#contracts";
 import { client } from "../../api/client.ts";
-import { basesQuery, gapsQuery, modelsQuery, sessionQuery, useAction } from "../../api/queries.ts";
+import { basesQuery, gapsQuery, modelsQuery, useAction } from "../../api/queries.ts";
 import { Button, Empty, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
-import { EditIcon, KnowledgeIcon, MoreIcon, RemoveIcon } from "../../ui/icons.ts";
+import { EditIcon, KnowledgeIcon, MoreIcon, RemoveIcon, ShareIcon } from "../../ui/icons.ts";
 import { Menu } from "../../ui/menu.tsx";
+import { ShareDialog } from "../share/share-dialog.tsx";
 import { BaseState } from "./bases-page.tsx";
 
 /** The base of this address; the layout has made sure that it is there. */
@@ -26,6 +27,7 @@ export function BaseLayout() {
   const { t } = useTranslation();
   const kbId = useParams({ strict: false }).kbId ?? "";
   const bases = useQuery(basesQuery());
+  const [sharing, setSharing] = useState(false);
   const base = bases.data?.find((item) => item.id === kbId);
   if (bases.isPending) return <Skeletons label={t("common.loading")} />;
   if (bases.isError)
@@ -61,7 +63,15 @@ export function BaseLayout() {
         <span className="base-state">
           <BaseState base={base} />
         </span>
-        <BaseMenu base={base} />
+        {base.level === "manage" ? (
+          <>
+            <Button small icon={ShareIcon} onClick={() => setSharing(true)}>
+              {t("share.go")}
+            </Button>
+            <BaseMenu base={base} />
+          </>
+        ) : null}
+        {sharing ? <ShareDialog kbId={base.id} base={base.name} path="" onClose={() => setSharing(false)} /> : null}
       </header>
       <BaseTabs base={base} />
       <Outlet />
@@ -71,7 +81,8 @@ export function BaseLayout() {
 
 function BaseTabs({ base }: { readonly base: KnowledgeBaseInfo }) {
   const { t } = useTranslation();
-  const { data: gaps = [] } = useQuery(gapsQuery(base.id));
+  const writes = base.level !== "read";
+  const { data: gaps = [] } = useQuery({ ...gapsQuery(base.id), enabled: writes });
   const tab = (
     to: "/knowledge/$kbId" | "/knowledge/$kbId/search" | "/knowledge/$kbId/answers" | "/knowledge/$kbId/dictionary" | "/knowledge/$kbId/gaps",
     text: ReactNode,
@@ -86,16 +97,15 @@ function BaseTabs({ base }: { readonly base: KnowledgeBaseInfo }) {
     <nav className="tabs" aria-label={base.name}>
       {tab("/knowledge/$kbId", t("kb.tabDocuments"), base.documents)}
       {tab("/knowledge/$kbId/search", t("kb.tabSearch"))}
-      {tab("/knowledge/$kbId/gaps", t("kb.tabGaps"), gaps.length)}
+      {writes ? tab("/knowledge/$kbId/gaps", t("kb.tabGaps"), gaps.length) : null}
       {tab("/knowledge/$kbId/answers", t("kb.tabAnswers"))}
-      {tab("/knowledge/$kbId/dictionary", t("kb.tabDictionary"))}
+      {writes ? tab("/knowledge/$kbId/dictionary", t("kb.tabDictionary")) : null}
     </nav>
   );
 }
 
 function BaseMenu({ base }: { readonly base: KnowledgeBaseInfo }) {
   const { t } = useTranslation();
-  const { data: session } = useQuery(sessionQuery());
   const [dialog, setDialog] = useState<"edit" | "remove" | null>(null);
   return (
     <>
@@ -106,12 +116,10 @@ function BaseMenu({ base }: { readonly base: KnowledgeBaseInfo }) {
               <EditIcon size={15} aria-hidden />
               {t("kb.edit")}
             </button>
-            {session?.actor?.role === "member" ? null : (
-              <button type="button" className="danger" onClick={() => (close(), setDialog("remove"))}>
-                <RemoveIcon size={15} aria-hidden />
-                {t("kb.remove")}
-              </button>
-            )}
+            <button type="button" className="danger" onClick={() => (close(), setDialog("remove"))}>
+              <RemoveIcon size={15} aria-hidden />
+              {t("kb.remove")}
+            </button>
           </>
         )}
       </Menu>

@@ -5,19 +5,22 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { KnowledgeBaseInfo } from "#contracts";
 import { client } from "../../api/client.ts";
-import { basesQuery, isBaseBusy, useAction } from "../../api/queries.ts";
+import { basesQuery, isAdministrator, isBaseBusy, sessionQuery, useAction } from "../../api/queries.ts";
 import { Badge, Button, Empty, Progress, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { BaseIcon, BusyIcon, FailedIcon, KnowledgeIcon, OkIcon, PlusIcon } from "../../ui/icons.ts";
 import { ArrivingNotice } from "../box/arriving-notice.tsx";
+import { DueReviews } from "./due-reviews.tsx";
 
 export function BasesPage() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const bases = useQuery(basesQuery());
   const [creating, setCreating] = useState(false);
+  const { data: session } = useQuery(sessionQuery());
+  const creates = isAdministrator(session) || session?.actor?.role === "knowledge-owner";
   const samples = useAction(client.knowledge.addSamples, [["bases"]]);
   const addSamples = () => samples.mutate(undefined, { onSuccess: (base) => void navigate({ to: "/knowledge/$kbId", params: { kbId: base.id } }) });
   const list = bases.data ?? [];
@@ -25,7 +28,7 @@ export function BasesPage() {
     <div className="page">
       <header className="page-head">
         <h1>{t("place.knowledge")}</h1>
-        {list.length > 0 ? (
+        {list.length > 0 && creates ? (
           <Button look="primary" className="end" icon={PlusIcon} onClick={() => setCreating(true)}>
             {t("kb.new")}
           </Button>
@@ -33,6 +36,7 @@ export function BasesPage() {
       </header>
       <div className="page-body">
         <ArrivingNotice />
+        <DueReviews />
         {bases.isPending ? <Skeletons label={t("common.loading")} /> : null}
         {bases.isError ? <ErrorCard error={bases.error} onRetry={() => void bases.refetch()} /> : null}
         {samples.isError ? <ErrorCard error={samples.error} onRetry={addSamples} /> : null}
@@ -41,17 +45,19 @@ export function BasesPage() {
             icon={KnowledgeIcon}
             title={t("kb.emptyTitle")}
             actions={
-              <>
-                <Button look="primary" icon={PlusIcon} onClick={() => setCreating(true)}>
-                  {t("kb.new")}
-                </Button>
-                <Button icon={BaseIcon} busy={samples.isPending} onClick={addSamples}>
-                  {t("samples.use")}
-                </Button>
-              </>
+              !creates ? undefined : (
+                <>
+                  <Button look="primary" icon={PlusIcon} onClick={() => setCreating(true)}>
+                    {t("kb.new")}
+                  </Button>
+                  <Button icon={BaseIcon} busy={samples.isPending} onClick={addSamples}>
+                    {t("samples.use")}
+                  </Button>
+                </>
+              )
             }
           >
-            {t("kb.emptyHint")}
+            {t(creates ? "kb.emptyHint" : "kb.emptyReader")}
           </Empty>
         ) : null}
         <ul className="base-grid">
@@ -130,7 +136,11 @@ function NewBaseDialog({ onClose }: { readonly onClose: () => void }) {
           event.preventDefault();
           const form = new FormData(event.currentTarget);
           create.mutate(
-            { name: String(form.get("name")).trim(), description: String(form.get("description")).trim() },
+            {
+              name: String(form.get("name")).trim(),
+              description: String(form.get("description")).trim(),
+              ...(form.get("everyone") === null ? {} : { readers: "everyone" as const }),
+            },
             { onSuccess: (base) => (onClose(), void navigate({ to: "/knowledge/$kbId", params: { kbId: base.id } })) },
           );
         }}
@@ -143,6 +153,11 @@ function NewBaseDialog({ onClose }: { readonly onClose: () => void }) {
           <label htmlFor="kb-description">{t("kb.description")}</label>
           <textarea id="kb-description" name="description" className="input" rows={2} maxLength={2000} />
         </div>
+        <label className="row">
+          <input type="checkbox" name="everyone" />
+          <span>{t("kb.everyone")}</span>
+        </label>
+        <p className="muted small">{t("kb.everyoneHint")}</p>
         {create.isError ? <ErrorCard error={create.error} /> : null}
         <div className="actions">
           <Button onClick={onClose}>{t("common.cancel")}</Button>

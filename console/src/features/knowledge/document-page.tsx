@@ -1,6 +1,7 @@
 /** @file One document: its text with pages, its passages, its facts, editions and what went wrong. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { DocumentInfo } from "#contracts";
 import { client } from "../../api/client.ts";
@@ -8,12 +9,15 @@ import { basesQuery, documentQuery, documentTextQuery, useAction } from "../../a
 import { Button, IconButton, Notice, Skeletons } from "../../ui/basics.tsx";
 import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { CloseIcon, EditionIcon, OcrIcon, OriginalIcon, RemoveIcon, RetryIcon, TagIcon, WarnIcon } from "../../ui/icons.ts";
+import { CloseIcon, EditionIcon, OcrIcon, OriginalIcon, RemoveIcon, RetryIcon, ShareIcon, TagIcon, WarnIcon } from "../../ui/icons.ts";
 import { Menu } from "../../ui/menu.tsx";
 import { showToast } from "../../ui/toasts.tsx";
 import { removeWithUndo } from "../../ui/undo.ts";
+import { ShareDialog } from "../share/share-dialog.tsx";
 import { DocumentText } from "../source/document-text.tsx";
 import { ChunksView } from "./chunks-view.tsx";
+import { ApprovalNotice, ReviewFacts } from "./document-care.tsx";
+import { EditFacts } from "./document-edit.tsx";
 import { DocumentStateBadge } from "./document-state.tsx";
 
 export function DocumentPage() {
@@ -44,6 +48,7 @@ export function DocumentPage() {
       </nav>
       <div className="page-body document-body">
         <div className="grow">
+          <Approval document={document} />
           <DocumentTroubles document={document} />
           {view === "text" ? (
             <TextView document={document} start={search.start} end={search.end} version={search.version} />
@@ -63,6 +68,7 @@ function DocumentHead({ document }: { readonly document: DocumentInfo }) {
   const words = useErrorWords();
   const { data: bases } = useQuery(basesQuery());
   const base = bases?.find((item) => item.id === document.kbId);
+  const [sharing, setSharing] = useState(false);
   const remove = useAction(() => client.knowledge.removeDocument(document.id), [["documents"], ["bases"]]);
   const onRemove = () => {
     removeWithUndo(
@@ -97,9 +103,20 @@ function DocumentHead({ document }: { readonly document: DocumentInfo }) {
       >
         <OriginalIcon size={15} aria-hidden />
       </a>
-      <IconButton label={t("documents.remove", { title: document.title })} icon={RemoveIcon} onClick={onRemove} />
+      {base?.level === "manage" ? (
+        <IconButton label={t("share.title", { name: document.title })} icon={ShareIcon} onClick={() => setSharing(true)} />
+      ) : null}
+      {document.level === "read" ? null : (
+        <IconButton label={t("documents.remove", { title: document.title })} icon={RemoveIcon} onClick={onRemove} />
+      )}
+      {sharing ? <ShareDialog kbId={document.kbId} base={base?.name ?? ""} path={document.path} onClose={() => setSharing(false)} /> : null}
     </header>
   );
+}
+
+function Approval({ document }: { readonly document: DocumentInfo }) {
+  const { data: bases } = useQuery(basesQuery());
+  return <ApprovalNotice document={document} manages={bases?.find((item) => item.id === document.kbId)?.level === "manage"} />;
 }
 
 function DocumentTroubles({ document }: { readonly document: DocumentInfo }) {
@@ -155,6 +172,8 @@ function TextView({
 
 function DocumentFacts({ document }: { readonly document: DocumentInfo }) {
   const { t } = useTranslation();
+  const { data: bases } = useQuery(basesQuery());
+  const manages = bases?.find((item) => item.id === document.kbId)?.level === "manage";
   const { bytes, number, date } = useFormat();
   const facts: readonly (readonly [string, string | null])[] = [
     [t("document.path"), document.path],
@@ -177,6 +196,8 @@ function DocumentFacts({ document }: { readonly document: DocumentInfo }) {
           ),
         )}
       </dl>
+      {document.level === "read" ? null : <EditFacts document={document} />}
+      <ReviewFacts document={document} manages={manages} />
       <Tags document={document} />
       <Editions document={document} />
       {document.warnings.length === 0 ? null : (

@@ -9,7 +9,7 @@ import { useAction } from "../../api/queries.ts";
 import { Button, IconButton } from "../../ui/basics.tsx";
 import { useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { DocumentIcon, EditionIcon, RemoveIcon, RetryIcon } from "../../ui/icons.ts";
+import { DocumentIcon, EditionIcon, RemoveIcon, RetryIcon, ShareIcon, WaitingIcon } from "../../ui/icons.ts";
 import { showToast } from "../../ui/toasts.tsx";
 import { removeWithUndo } from "../../ui/undo.ts";
 import { DocumentStateBadge } from "./document-state.tsx";
@@ -25,10 +25,13 @@ export function DocumentTable({
   rows,
   more,
   onMore,
+  onShare,
 }: {
   readonly rows: readonly DocumentInfo[];
   readonly more: boolean;
   readonly onMore: () => void;
+  /** null: not for the reader to share. */
+  readonly onShare: ((document: DocumentInfo) => void) | null;
 }) {
   const { t } = useTranslation();
   const scroll = useRef<HTMLDivElement>(null);
@@ -79,7 +82,7 @@ export function DocumentTable({
                 className="doc-slot"
                 style={{ transform: `translateY(${item.start}px)` }}
               >
-                <DocumentRow document={document} index={item.index} />
+                <DocumentRow document={document} index={item.index} onShare={onShare} />
               </div>
             );
           })}
@@ -89,7 +92,15 @@ export function DocumentTable({
   );
 }
 
-const DocumentRow = memo(function DocumentRow({ document, index }: { readonly document: DocumentInfo; readonly index: number }) {
+const DocumentRow = memo(function DocumentRow({
+  document,
+  index,
+  onShare,
+}: {
+  readonly document: DocumentInfo;
+  readonly index: number;
+  readonly onShare: ((document: DocumentInfo) => void) | null;
+}) {
   const { t } = useTranslation();
   const { bytes, number, ago } = useFormat();
   const words = useErrorWords();
@@ -120,6 +131,12 @@ const DocumentRow = memo(function DocumentRow({ document, index }: { readonly do
                 {t("edition.superseded")}
               </span>
             ) : null}
+            {document.approved ? null : (
+              <span className="tag warn">
+                <WaitingIcon size={12} aria-hidden />
+                {t("care.waitsShort")}
+              </span>
+            )}
             {document.tags.slice(0, 3).map((tag) => (
               <span key={tag} className="tag">
                 {tag}
@@ -152,12 +169,17 @@ const DocumentRow = memo(function DocumentRow({ document, index }: { readonly do
         {ago(document.updatedAt)}
       </span>
       <span role="cell" className="row doc-tools">
-        {document.state === "failed" || document.state === "needs-ocr" ? (
+        {document.level !== "read" && (document.state === "failed" || document.state === "needs-ocr") ? (
           <Button small look="quiet" icon={RetryIcon} busy={retry.isPending} onClick={() => retry.mutate(undefined)}>
             {t("common.retry")}
           </Button>
         ) : null}
-        <IconButton label={t("documents.remove", { title: document.title })} icon={RemoveIcon} onClick={onRemove} />
+        {onShare === null ? null : (
+          <IconButton label={t("share.title", { name: document.title })} icon={ShareIcon} onClick={() => onShare(document)} />
+        )}
+        {document.level === "read" ? null : (
+          <IconButton label={t("documents.remove", { title: document.title })} icon={RemoveIcon} onClick={onRemove} />
+        )}
       </span>
     </div>
   );

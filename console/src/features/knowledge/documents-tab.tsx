@@ -3,19 +3,21 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type DragEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { DocumentInfo } from "#contracts";
 import { documentsQuery, readyQuery } from "../../api/queries.ts";
 import { Button, Empty, Skeletons } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { DocumentIcon, FolderIcon, SearchIcon, UploadIcon } from "../../ui/icons.ts";
 import { useRemoving } from "../../ui/undo.ts";
 import { ArrivingNotice } from "../box/arriving-notice.tsx";
+import { ShareDialog } from "../share/share-dialog.tsx";
 import { useBase } from "./base-layout.tsx";
 import { DocumentTable } from "./document-table.tsx";
 import { droppedFiles, pickedFiles } from "./drop.ts";
 import { UploadPanel } from "./upload-panel.tsx";
 import { addUploads, type PickedFile } from "./upload-queue.ts";
 
-const states = ["", "failed", "needs-ocr", "reading", "ready"] as const;
+const states = ["", "failed", "needs-ocr", "reading", "ready", "unapproved"] as const;
 
 export function DocumentsTab() {
   const { t } = useTranslation();
@@ -31,6 +33,7 @@ export function DocumentsTab() {
     [documents.data, removing],
   );
   const [dragging, setDragging] = useState(false);
+  const [sharing, setSharing] = useState<DocumentInfo | null>(null);
   const { data: ready } = useQuery(readyQuery());
 
   const filter = (nextState: string, nextSearch: string) =>
@@ -43,7 +46,8 @@ export function DocumentsTab() {
     if (wanted !== search) filter(state, wanted);
   }, [wanted]);
 
-  const add = (files: readonly PickedFile[]) => files.length > 0 && addUploads(base.id, files);
+  const writes = base.level !== "read";
+  const add = (files: readonly PickedFile[]) => writes && files.length > 0 && addUploads(base.id, files);
   const onDrop = (event: DragEvent) => {
     event.preventDefault();
     setDragging(false);
@@ -55,7 +59,7 @@ export function DocumentsTab() {
     <div
       className="page-body drop"
       data-dragging={dragging || undefined}
-      onDragOver={(event) => (event.preventDefault(), setDragging(true))}
+      onDragOver={(event) => (event.preventDefault(), setDragging(writes))}
       onDragLeave={(event) => event.currentTarget.contains(event.relatedTarget as Node | null) || setDragging(false)}
       onDrop={onDrop}
     >
@@ -73,20 +77,22 @@ export function DocumentsTab() {
           />
         </div>
         <select className="input filter" aria-label={t("documents.filter")} value={state} onChange={(event) => filter(event.target.value, wanted)}>
-          {states.map((item) => (
-            <option key={item} value={item}>
-              {t(item === "" ? "documents.all" : item === "needs-ocr" ? "state.needsOcr" : `state.${item}`)}
-            </option>
-          ))}
+          {states
+            .filter((item) => item !== "unapproved" || base.approval)
+            .map((item) => (
+              <option key={item} value={item}>
+                {t(item === "" ? "documents.all" : item === "needs-ocr" ? "state.needsOcr" : `state.${item}`)}
+              </option>
+            ))}
         </select>
-        <AddButtons onAdd={add} />
+        {writes ? <AddButtons onAdd={add} /> : null}
       </div>
       <UploadPanel kbId={base.id} />
       {documents.isPending ? <Skeletons rows={6} label={t("common.loading")} /> : null}
       {documents.isError ? <ErrorCard error={documents.error} onRetry={() => void documents.refetch()} /> : null}
       {nothing && !filtered ? (
         <Empty icon={DocumentIcon} title={t("documents.emptyTitle")}>
-          {t("documents.emptyHint")}
+          {t(writes ? "documents.emptyHint" : "documents.emptyReader")}
         </Empty>
       ) : null}
       {nothing && filtered ? (
@@ -99,8 +105,14 @@ export function DocumentsTab() {
         </Empty>
       ) : null}
       {rows.length > 0 ? (
-        <DocumentTable rows={rows} more={documents.hasNextPage && !documents.isFetchingNextPage} onMore={() => void documents.fetchNextPage()} />
+        <DocumentTable
+          onShare={base.level === "manage" ? setSharing : null}
+          rows={rows}
+          more={documents.hasNextPage && !documents.isFetchingNextPage}
+          onMore={() => void documents.fetchNextPage()}
+        />
       ) : null}
+      {sharing === null ? null : <ShareDialog kbId={base.id} base={base.name} path={sharing.path} onClose={() => setSharing(null)} />}
       <div className="drop-hint" aria-hidden="true">
         <UploadIcon size={22} />
         {t("documents.drop", { name: base.name })}

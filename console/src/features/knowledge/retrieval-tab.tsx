@@ -11,18 +11,20 @@ import { useFormat } from "../../ui/format.ts";
 import { InfoIcon, SearchIcon } from "../../ui/icons.ts";
 import { EditionTag } from "../source/edition-tag.tsx";
 import { useBase } from "./base-layout.tsx";
+import { filterOf, RetrievalFilter } from "./retrieval-filter.tsx";
 
 export function RetrievalTab() {
   const { t } = useTranslation();
   const base = useBase();
   const navigate = useNavigate();
-  const { q = "" } = useSearch({ from: "/shell/knowledge/$kbId/search" });
+  const { q = "", ...filter } = useSearch({ from: "/shell/knowledge/$kbId/search" });
+  const filtered = Object.keys(filter).length > 0;
   const [limit, setLimit] = useState(10);
   const [lexicalOnly, setLexicalOnly] = useState(false);
   const result = useQuery({
-    queryKey: ["search", base.id, q, limit, lexicalOnly],
+    queryKey: ["search", base.id, q, limit, lexicalOnly, filter],
     enabled: q !== "",
-    queryFn: ({ signal }) => client.knowledge.search(base.id, { query: q, limit, lexicalOnly }, signal),
+    queryFn: ({ signal }) => client.knowledge.search(base.id, { query: q, limit, lexicalOnly, filter: filterOf(filter) }, signal),
     staleTime: 0,
   });
   return (
@@ -34,7 +36,7 @@ export function RetrievalTab() {
           event.preventDefault();
           const next = String(new FormData(event.currentTarget).get("q")).trim();
           if (next === q) void result.refetch();
-          else void navigate({ to: ".", search: next === "" ? {} : { q: next } });
+          else void navigate({ to: ".", search: { ...filter, ...(next === "" ? {} : { q: next }) } });
         }}
       >
         <div className="search grow">
@@ -64,6 +66,13 @@ export function RetrievalTab() {
           {t("retrieval.go")}
         </Button>
       </form>
+      <RetrievalFilter
+        kbId={base.id}
+        value={filter}
+        onChange={(patch) =>
+          void navigate({ to: ".", search: { ...(q === "" ? {} : { q }), ...withoutUndefined({ ...filter, ...patch }) }, replace: true })
+        }
+      />
       {q === "" ? (
         <Empty icon={SearchIcon} title={t("retrieval.emptyTitle")}>
           {t("retrieval.emptyHint")}
@@ -71,12 +80,16 @@ export function RetrievalTab() {
       ) : null}
       {result.isError ? <ErrorCard error={result.error} onRetry={() => void result.refetch()} /> : null}
       {result.isPending && q !== "" ? <Skeletons rows={6} label={t("retrieval.searching")} /> : null}
-      {result.data ? <Hits result={result.data} /> : null}
+      {result.data ? <Hits result={result.data} filtered={filtered} /> : null}
     </div>
   );
 }
 
-function Hits({ result }: { readonly result: RetrieveResult }) {
+function withoutUndefined<T extends Readonly<Record<string, string | undefined>>>(value: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]?: string };
+}
+
+function Hits({ result, filtered }: { readonly result: RetrieveResult; readonly filtered: boolean }) {
   const { t } = useTranslation();
   const { ms } = useFormat();
   const times = [
@@ -100,7 +113,7 @@ function Hits({ result }: { readonly result: RetrieveResult }) {
       {result.mode === "words" ? <Notice icon={InfoIcon}>{result.note ?? t("retrieval.modeWords")}</Notice> : null}
       {result.hits.length === 0 ? (
         <Empty icon={SearchIcon} title={t("retrieval.noneTitle")}>
-          {t("retrieval.noneHint")}
+          {filtered ? t("retrieval.noneFiltered") : t("retrieval.noneHint")}
         </Empty>
       ) : null}
       <ol className="hits">

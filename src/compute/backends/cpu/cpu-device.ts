@@ -13,7 +13,7 @@ import { cpuKernels } from "./kernels.ts";
 import { CpuTensor, NativeMemory } from "./memory.ts";
 import { type Address, loadNative, type Native } from "./native.ts";
 import { packWeights } from "./pack-weights.ts";
-import { tensorsBytes } from "./plan-bytes.ts";
+import { paddedOutputs, tensorsBytes } from "./plan-bytes.ts";
 
 export type CpuOptions = {
   /** The compiled library: see `ensureNative`. */
@@ -61,13 +61,14 @@ export class CpuDevice implements Device {
     if (ops[node.op].view) return null;
     const id = this.native.kernelFind(kernel);
     if (id < 0) return `this build has no kernel "${kernel}"`;
-    const specs = [...node.inputs, ...node.outputs].map((value) => (value === null ? null : program.values.get(value)!.spec));
+    const outputs = paddedOutputs(node);
+    const specs = [...node.inputs, ...outputs].map((value) => (value === null ? null : program.values.get(value)!.spec));
     using memory = new NativeMemory(this.native, "operands", specs.length * 64);
     const bytes = tensorsBytes(specs.map((spec) => ({ spec: spec ?? { dtype: "f32", shape: [] }, buffer: 0, offset: 0 })));
     new Uint8Array(memory.view()).set(bytes);
     const addresses = BigUint64Array.from(specs, (spec, i) => (spec === null ? 0n : BigInt(memory.address + i * 64)));
     const params = Float64Array.from([...Object.values(node.params), 0]);
-    return this.native.kernelCheck(id, addresses, node.inputs.length, node.outputs.length, params, params.length - 1);
+    return this.native.kernelCheck(id, addresses, node.inputs.length, outputs.length, params, params.length - 1);
   }
 
   tensor(name: string, spec: TensorSpec, data?: TensorData): DeviceTensor {

@@ -12,7 +12,7 @@ import type { CpuHost } from "./cpu-host.ts";
 import { cpuKernels } from "./kernels.ts";
 import { NativeMemory } from "./memory.ts";
 import { type Address, memoryAt } from "./native.ts";
-import { nodesBytes, type PlanTensor, tensorsBytes } from "./plan-bytes.ts";
+import { nodesBytes, type PlanTensor, paddedOutputs, tensorsBytes } from "./plan-bytes.ts";
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 const cancelled = -3;
@@ -63,7 +63,7 @@ export class CpuExecutable implements Executable {
       this.#nodes.map((node) => ({
         kernel: native.kernelFind(cpuKernels[node.op] as string),
         inputs: node.inputs.map((id) => (id === null ? -1 : index.get(id)!)),
-        outputs: node.outputs.map((id) => index.get(id)!),
+        outputs: paddedOutputs(node).map((id) => (id === null ? -1 : index.get(id)!)),
         params: Object.values(node.params),
       })),
     );

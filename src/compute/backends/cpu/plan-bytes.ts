@@ -1,9 +1,14 @@
 /** @file A program as the bytes of sb_tensor and sb_node (native/include/starbox_ops.h), little-endian, 64-bit. */
 import { dtypes, type TensorSpec } from "../../dtype.ts";
+import type { Node } from "../../graph/program.ts";
+import { ops } from "../../ops/index.ts";
 
 export const maxOperands = 12;
 const tensorBytes = 64;
 const nodeBytes = 120;
+
+/** Kernels get every output of the form: those that this node leaves out as null. */
+export const paddedOutputs = (node: Node): readonly (number | null)[] => ops[node.op].outputs.map((_, i) => node.outputs[i] ?? null);
 
 export type PlanTensor = { readonly spec: TensorSpec; readonly buffer: number; readonly offset: number };
 export type PlanNode = {

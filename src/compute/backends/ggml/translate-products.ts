@@ -185,7 +185,7 @@ export const productTranslations = {
       return [s.g.getRowsBack(s.ctx, dy, ids, s.constant(s.outputSpecs[0]!.shape, 0))];
     },
   },
-  rope: { kernel: "ggml_rope_ext", build: rope },
+  rope: { kernel: "ggml_rope_ext", build: rope, refuses: (_inputs, params) => (params["n"] === 0 ? "ggml never ends where nothing is rotated" : null) },
   attention,
   adamw: {
     kernel: "ggml_opt_step_adamw",

@@ -1,21 +1,17 @@
-/** @file Set-up, sign-in, people and API keys. */
+/** @file Set-up, sign-in and API keys. */
 import { z } from "@hono/zod-openapi";
-import type { Caller } from "#contracts";
 import { defined } from "../../body.ts";
-import { type RequestContext, readCredentials, type ServerParts } from "../../context.ts";
+import { readCredentials, type ServerParts } from "../../context.ts";
 import { refuseCrossSite } from "../../security.ts";
 import { type Api, define, items } from "../define.ts";
-import { apiKey, email, newApiKey, password, person, personName, role, session } from "./schema.ts";
+import { ownRoutes, welcome } from "./own-route.ts";
+import { apiKey, email, newApiKey, password, personName, session } from "./schema.ts";
 
 const tag = "account";
 const byId = z.object({ id: z.string() });
 
 export function accountRoutes(api: Api, parts: ServerParts): void {
   const { platform } = parts;
-  const welcome = (c: RequestContext, caller: Caller) => {
-    for (const line of caller.setCookies) c.header("set-cookie", line, { append: true });
-    return { actor: caller.actor, setupRequired: false, email: caller.email };
-  };
 
   define(
     api,
@@ -69,12 +65,16 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
       zh: "登录，返回会话 Cookie",
       access: "anyone",
       maxBodyBytes: 16 << 10,
-      body: z.object({ email, password: z.string().min(1).max(256) }),
+      body: z.object({
+        email: z.string().min(1).max(254).openapi({ description: "E-mail; with LDAP also a login name." }),
+        password: z.string().min(1).max(256),
+        code: z.string().max(32).optional().openapi({ description: "From the authenticator app, or a recovery code." }),
+      }),
       output: session,
     },
     async ({ c, body }) => {
       refuseCrossSite(c, parts, false);
-      return welcome(c, await platform.signIn(body, readCredentials(c)));
+      return welcome(c, await platform.signIn(defined(body), readCredentials(c)));
     },
   );
   define(
@@ -86,69 +86,8 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
       return c.body(null, 204);
     },
   );
-  peopleRoutes(api, parts);
+  ownRoutes(api, parts);
   keyRoutes(api, parts);
-}
-
-function peopleRoutes(api: Api, parts: ServerParts): void {
-  const { platform } = parts;
-  define(
-    api,
-    parts,
-    { method: "get", path: "/people", id: "listPeople", tag, summary: "List people", zh: "列出成员", access: "administrator", output: items(person) },
-    async ({ actor }) => ({ items: await platform.listPeople(actor) }),
-  );
-  define(
-    api,
-    parts,
-    {
-      method: "post",
-      path: "/people",
-      id: "createPerson",
-      tag,
-      summary: "Add a person",
-      zh: "添加成员",
-      access: "administrator",
-      body: z.object({ name: personName, email, password, role: role.default("member") }),
-      output: person,
-      status: 201,
-    },
-    async ({ actor, body }) => await platform.createPerson(actor, body),
-  );
-  define(
-    api,
-    parts,
-    {
-      method: "patch",
-      path: "/people/{id}",
-      id: "updatePerson",
-      tag,
-      summary: "Change a person's name, role or password",
-      zh: "修改成员的姓名、角色或密码",
-      description: "A member may change their own name and password. A new password ends the person's sessions.",
-      params: byId,
-      body: z.object({ name: personName.optional(), role: role.optional(), password: password.optional() }),
-      output: person,
-    },
-    async ({ actor, params, body }) => await platform.updatePerson(actor, params.id, defined(body)),
-  );
-  define(
-    api,
-    parts,
-    {
-      method: "delete",
-      path: "/people/{id}",
-      id: "removePerson",
-      tag,
-      summary: "Remove a person with their sessions and keys",
-      zh: "移除成员及其会话和密钥",
-      access: "administrator",
-      params: byId,
-    },
-    async ({ actor, params }) => {
-      await platform.removePerson(actor, params.id);
-    },
-  );
 }
 
 function keyRoutes(api: Api, parts: ServerParts): void {

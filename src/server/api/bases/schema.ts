@@ -33,7 +33,11 @@ export const newBase = z.object({
 export const basePatch = z.object({
   name: baseName.optional(),
   description: z.string().max(2000).optional(),
-  embedder: z.string().max(200).optional(),
+  embedder: z
+    .string()
+    .regex(/^[\w.-]{1,100}$/)
+    .optional(),
+  approval: z.boolean().optional().openapi({ description: "Switched on: what is there counts as approved, what comes waits." }),
 });
 
 const date = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");

@@ -4,7 +4,7 @@ import { defined } from "../../body.ts";
 import type { ServerParts } from "../../context.ts";
 import { type Api, define, items, list } from "../define.ts";
 import { sendFile } from "./original.ts";
-import { chunk, documentInfo, documentPatch, documentText } from "./schema.ts";
+import { chunk, documentInfo, documentPatch, documentText, dueReview } from "./schema.ts";
 
 const tag = "documents";
 const byId = z.object({ id: z.string() });
@@ -102,6 +102,41 @@ export function documentRoutes(api: Api, parts: ServerParts): void {
     },
   );
   textRoutes(api, parts);
+  careRoutes(api, parts);
+}
+
+function careRoutes(api: Api, parts: ServerParts): void {
+  const { knowledge } = parts.services;
+  define(
+    api,
+    parts,
+    {
+      method: "put",
+      path: "/documents/{id}/approval",
+      id: "approveDocument",
+      tag,
+      summary: "Let readers see a document, or take it out of their sight",
+      zh: "批准文档供读者查看，或撤回批准",
+      params: byId,
+      body: z.object({ approved: z.boolean() }),
+      output: documentInfo,
+    },
+    async ({ actor, params, body }) => await knowledge.approveDocument(actor, params.id, body.approved),
+  );
+  define(
+    api,
+    parts,
+    {
+      method: "get",
+      path: "/reviews",
+      id: "listReviews",
+      tag,
+      summary: "Documents whose review day has come: one's own, and those of bases one manages",
+      zh: "到了复核日期的文档：自己负责的，以及自己管理的知识库中的",
+      output: items(dueReview),
+    },
+    async ({ actor }) => ({ items: await knowledge.listReviews(actor) }),
+  );
 }
 
 function textRoutes(api: Api, parts: ServerParts): void {

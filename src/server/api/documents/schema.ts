@@ -40,6 +40,10 @@ export const documentInfo = z
       })
       .nullable(),
     tags: list(z.string()),
+    level: z.enum(["read", "write", "manage"]),
+    approved: z.boolean().openapi({ description: "false: readers do not see it yet." }),
+    owner: z.object({ id: z.string(), name: z.string() }).nullable(),
+    reviewAt: z.string().nullable(),
     warnings: list(warning),
     error: errorRecord.nullable(),
     createdAt: z.string(),
@@ -55,7 +59,25 @@ export const documentPatch = z.object({
     .regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD")
     .nullable()
     .optional(),
+  ownerId: z.string().nullable().optional(),
+  reviewAt: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD")
+    .nullable()
+    .optional(),
 });
+
+export const dueReview = z
+  .object({
+    documentId: z.string(),
+    kbId: z.string(),
+    base: z.string(),
+    path: z.string(),
+    title: z.string(),
+    reviewAt: z.string(),
+    owner: z.object({ id: z.string(), name: z.string() }).nullable(),
+  })
+  .openapi("DueReview");
 
 const box = z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() });
 export const documentText = z

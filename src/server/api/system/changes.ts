@@ -7,7 +7,7 @@ const everyMs = 1000;
 
 export async function* changes(services: Services, actor: Actor, signal: AbortSignal): AsyncIterable<string> {
   const looks = {
-    jobs: async () => await services.system.listJobs({ limit: 100 }),
+    jobs: async () => await services.system.listJobs(actor, { limit: 100 }),
     models: async () => await services.models.list(),
     bases: async () => await services.knowledge.listBases(actor),
   };

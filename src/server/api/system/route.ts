@@ -78,6 +78,7 @@ export function systemRoutes(api: Api, parts: ServerParts): void {
       tag,
       summary: "Machine, memory, disk, processes, queue",
       zh: "机器、内存、磁盘、进程、队列",
+      access: "administrator",
       output: info,
     },
     async () => await system.info(),
@@ -115,22 +116,22 @@ function jobRoutes(api: Api, parts: ServerParts): void {
       query: z.object({ state: z.string().max(20).optional(), limit: z.coerce.number().int().min(1).max(1000).optional() }),
       output: items(job),
     },
-    async ({ query }) => ({ items: await system.listJobs(defined(query)) }),
+    async ({ actor, query }) => ({ items: await system.listJobs(actor, defined(query)) }),
   );
   define(
     api,
     parts,
     { method: "post", path: "/jobs/{id}/cancel", id: "cancelJob", tag, summary: "Stop a job", zh: "停止任务", params: byId },
-    async ({ params }) => {
-      await system.cancelJob(params.id);
+    async ({ actor, params }) => {
+      await system.cancelJob(actor, params.id);
     },
   );
   define(
     api,
     parts,
     { method: "post", path: "/jobs/{id}/retry", id: "retryJob", tag, summary: "Try a failed job again", zh: "重试失败的任务", params: byId },
-    async ({ params }) => {
-      await system.retryJob(params.id);
+    async ({ actor, params }) => {
+      await system.retryJob(actor, params.id);
     },
   );
   define(
