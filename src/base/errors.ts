@@ -27,6 +27,7 @@ export const errorCodes = [
   "context_too_long",
   "cancelled",
   "busy",
+  "quota_exceeded",
   "upstream_failed",
   // documents
   "unsupported_format",

@@ -24,7 +24,9 @@ import { ThreadGovernor } from "./thread-governor.ts";
 const promptStep = 256;
 const fallbackTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
 
-type Slot = { readonly sequence: LlamaContextSequence; busy: boolean; lastUsed: number; leave: () => void };
+/** Tokens worked on for the present request: what it cost, however it ends. */
+type Work = { prompt: number; completion: number };
+type Slot = { readonly sequence: LlamaContextSequence; busy: boolean; lastUsed: number; leave: () => void; work: Work };
 type Emit = (part: StreamPart) => void;
 
 export class LanguageEngine {
@@ -72,7 +74,13 @@ export class LanguageEngine {
       ignoreMemorySafetyChecks: true,
       ...(options.threads > 0 ? { threads: options.threads } : {}),
     });
-    const slots = Array.from({ length: options.parallel }, () => ({ sequence: context.getSequence(), busy: false, lastUsed: 0, leave: () => {} }));
+    const slots = Array.from({ length: options.parallel }, () => ({
+      sequence: context.getSequence(),
+      busy: false,
+      lastUsed: 0,
+      leave: () => {},
+      work: { prompt: 0, completion: 0 },
+    }));
     return new LanguageEngine(llama, model, context, slots);
   }
 
@@ -98,6 +106,9 @@ export class LanguageEngine {
           ? await this.#runForcedCall(slot, tokens, request, grammar, limit, tools, signal, emit)
           : await this.#runText(slot, tokens, request, grammar, limit, tools, signal, emit);
       emit({ type: "finish", reason, usage: { promptTokens: tokens.length, completionTokens, cachedTokens } });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw stopped(slot.work);
     } finally {
       this.#giveBack(slot);
     }
@@ -200,6 +211,7 @@ export class LanguageEngine {
         .sort((a, b) => b.shared - a.shared || a.slot.lastUsed - b.slot.lastUsed)[0]?.slot;
       if (best !== undefined) {
         best.busy = true;
+        best.work = { prompt: 0, completion: 0 };
         best.leave = this.#governor.enter();
         return best;
       }
@@ -220,9 +232,12 @@ export class LanguageEngine {
     if (fresh) await sequence.clearHistory();
     else await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
     const cached = sequence.nextTokenIndex;
+    slot.work.prompt = cached;
     for (let at = cached; at < tokens.length - 1; at += promptStep) {
       signal.throwIfAborted();
-      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, Math.min(at + promptStep, tokens.length - 1)));
+      const next = Math.min(at + promptStep, tokens.length - 1);
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, next));
+      slot.work.prompt = next;
     }
     return cached;
   }
@@ -245,6 +260,8 @@ export class LanguageEngine {
       ...(grammar === null ? {} : { grammarEvaluationState: new LlamaGrammarEvaluationState({ model: this.#model, grammar }) }),
     });
     for await (const token of iterator) {
+      slot.work.prompt = tokens.length;
+      slot.work.completion++;
       signal.throwIfAborted();
       yield token;
       if (++count >= limit) return;
@@ -310,6 +327,14 @@ export class LanguageEngine {
     }
     return { reason: call !== null ? "tool-calls" : "length", completionTokens: generated.length };
   }
+}
+
+/** A reader who left pays for what was worked until then. */
+function stopped({ prompt, completion }: Work): StarboxError {
+  return new StarboxError("cancelled", "The request was cancelled.", {
+    zh: { message: "请求已取消。" },
+    details: { promptTokens: prompt, completionTokens: completion },
+  });
 }
 
 /** Tokens to text, whole characters only. */

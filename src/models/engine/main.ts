@@ -72,9 +72,10 @@ async function run(id: number, call: EngineCall): Promise<void> {
   try {
     send({ type: "done", id, result: await answer(id, call, controller.signal) });
   } catch (error) {
-    const cancelled = controller.signal.aborted
-      ? new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" } })
-      : error;
+    const cancelled =
+      controller.signal.aborted && !StarboxError.is(error, "cancelled")
+        ? new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" } })
+        : error;
     send({
       type: "error",
       id,

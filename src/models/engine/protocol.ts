@@ -19,7 +19,7 @@ export type EngineLoad = {
   readonly prefixed: boolean;
 };
 
-export type WireRequest = Omit<GenerateRequest, "signal" | "person" | "onWait">;
+export type WireRequest = Omit<GenerateRequest, "signal" | "person" | "onWait" | "onStopped">;
 
 export type EngineCall =
   | { readonly type: "generate"; readonly request: WireRequest }
