@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { loadSettings } from "#base";
 import type { Actor, Platform } from "#contracts";
 import { openStorage, type Storage } from "#storage";
 import { createPlatform } from "./platform.ts";
@@ -18,7 +19,7 @@ let bob: Actor;
 beforeEach(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), "starbox-keys-"));
   storage = openStorage(folder);
-  const settings = { data: folder, trustedOrigins: [] } as never;
+  const settings = { ...loadSettings({}, {}), data: folder };
   platform = createPlatform({
     store: storage.people,
     settings,

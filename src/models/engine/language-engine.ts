@@ -37,6 +37,8 @@ export class LanguageEngine {
   readonly #waiting: (() => void)[] = [];
   readonly #grammars = new Map<string, LlamaGrammar>();
   readonly #governor: ThreadGovernor;
+  /** The engine's own count over all requests, however they ended. */
+  readonly #total: Work = { prompt: 0, completion: 0 };
   #clock = 0;
 
   private constructor(llama: Llama, model: LlamaModel, context: LlamaContext, slots: Slot[]) {
@@ -88,6 +90,10 @@ export class LanguageEngine {
     return texts.map((text) => this.#model.tokenize(text).length);
   }
 
+  totals(): { readonly promptTokens: number; readonly completionTokens: number } {
+    return { promptTokens: this.#total.prompt, completionTokens: this.#total.completion };
+  }
+
   async generate(request: WireRequest, signal: AbortSignal, emit: Emit): Promise<void> {
     const tools = request.toolChoice === "none" ? [] : (request.tools ?? []);
     const forced =
@@ -105,11 +111,14 @@ export class LanguageEngine {
         forced !== null
           ? await this.#runForcedCall(slot, tokens, request, grammar, limit, tools, signal, emit)
           : await this.#runText(slot, tokens, request, grammar, limit, tools, signal, emit);
+      slot.work.prompt = tokens.length;
       emit({ type: "finish", reason, usage: { promptTokens: tokens.length, completionTokens, cachedTokens } });
     } catch (error) {
       if (!signal.aborted) throw error;
       throw stopped(slot.work);
     } finally {
+      this.#total.prompt += slot.work.prompt;
+      this.#total.completion += slot.work.completion;
       this.#giveBack(slot);
     }
   }
@@ -331,10 +340,8 @@ export class LanguageEngine {
 
 /** A reader who left pays for what was worked until then. */
 function stopped({ prompt, completion }: Work): StarboxError {
-  return new StarboxError("cancelled", "The request was cancelled.", {
-    zh: { message: "请求已取消。" },
-    details: { promptTokens: prompt, completionTokens: completion },
-  });
+  const details = { promptTokens: prompt, completionTokens: completion };
+  return new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" }, details });
 }
 
 /** Tokens to text, whole characters only. */

@@ -59,6 +59,7 @@ async function answer(id: number, call: EngineCall, signal: AbortSignal): Promis
   const { language, embedder, ranker } = loaded;
   if (call.type === "generate" && language !== undefined) return language.generate(call.request, signal, (part) => send({ type: "part", id, part }));
   if (call.type === "score" && language !== undefined) return language.score(call.input, call.continuations, signal);
+  if (call.type === "totals" && language !== undefined) return language.totals();
   if (call.type === "count" && language !== undefined) return language.countTokens(call.texts);
   if (call.type === "count" && embedder !== undefined) return embedder.countTokens(call.texts);
   if (call.type === "embed" && embedder !== undefined) return embedder.embed(call.texts, call.kind, signal);

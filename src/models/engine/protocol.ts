@@ -26,7 +26,8 @@ export type EngineCall =
   | { readonly type: "score"; readonly input: GenerateRequest["input"]; readonly continuations: readonly string[] }
   | { readonly type: "embed"; readonly texts: readonly string[]; readonly kind: "query" | "passage" }
   | { readonly type: "rank"; readonly query: string; readonly passages: readonly string[] }
-  | { readonly type: "count"; readonly texts: readonly string[] };
+  | { readonly type: "count"; readonly texts: readonly string[] }
+  | { readonly type: "totals" };
 
 export type ToEngine =
   | EngineLoad
