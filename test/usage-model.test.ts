@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Actor, LanguageModel } from "#contracts";
 import { createMeter, meterModels } from "#metering";
 import { openStorage, type Storage } from "#storage";
-import { openTestModels, type TestModels, testLanguageModel as small } from "./real-models.ts";
+import { openTestModels, testLanguageModel as small, type TestModels } from "./real-models.ts";
 import { startBox } from "./start-box.ts";
 
 const bob: Actor = { personId: "p_bob", name: "Bob", role: "member" };
@@ -25,7 +25,11 @@ afterAll(async () => {
 });
 
 const say = (content: string) => ({ input: { messages: [{ role: "user" as const, content }] } });
-async function run(model: LanguageModel, content: string, options: { maxTokens: number; leaveAfter?: number; signal?: AbortSignal }): Promise<number> {
+async function run(
+  model: LanguageModel,
+  content: string,
+  options: { maxTokens: number; leaveAfter?: number; signal?: AbortSignal },
+): Promise<number> {
   let texts = 0;
   const { leaveAfter, ...rest } = options;
   for await (const part of model.stream({ ...say(content), ...rest })) {
@@ -81,13 +85,20 @@ test("kill -9: an answer that was acknowledged is counted exactly once", { timeo
       box.process.kill("SIGKILL");
       isDead = true;
       await Promise.all(lanes);
-      await new Promise((resolve) => (box.process.exitCode === null && box.process.signalCode === null ? box.process.once("exit", resolve) : resolve(null)));
+      await new Promise((resolve) =>
+        box.process.exitCode === null && box.process.signalCode === null ? box.process.once("exit", resolve) : resolve(null),
+      );
     }
     const after = openStorage(dataDir);
     const rows = after.usage.sum(["key"]);
     after.close();
     for (const ack of acks)
-      expect(rows.find((row) => row.keyId === ack.keyId)).toMatchObject({ requests: 1, calls: 1, promptTokens: ack.prompt, completionTokens: ack.completion });
+      expect(rows.find((row) => row.keyId === ack.keyId)).toMatchObject({
+        requests: 1,
+        calls: 1,
+        promptTokens: ack.prompt,
+        completionTokens: ack.completion,
+      });
     // What was not acknowledged is counted once at most.
     for (const row of rows.filter((item) => item.keyId !== null && sent.has(item.keyId))) expect(row.requests).toBe(1);
     expect(acks.length).toBeGreaterThanOrEqual(6 * kills);
@@ -105,7 +116,12 @@ async function ask(
   const more = stream ? { stream, stream_options: { include_usage: true } } : {};
   const response = await post("/v1/chat/completions", { model: small, messages: say("Name a colour.").input.messages, max_tokens, ...more }, key);
   const text = await response.text();
-  const body = stream ? text.split("\n").findLast((line) => line.includes('"usage":{'))?.slice(6) : text;
+  const body = stream
+    ? text
+        .split("\n")
+        .findLast((line) => line.includes('"usage":{'))
+        ?.slice(6)
+    : text;
   const { usage } = JSON.parse(body ?? "") as { usage: { prompt_tokens: number; completion_tokens: number } };
   return { keyId: id, prompt: usage.prompt_tokens, completion: usage.completion_tokens };
 }
