@@ -12,6 +12,9 @@ const allowed = {
   models: ["base", "contracts", "formats"],
   knowledge: ["base", "contracts", "formats", "storage"], // storage: types only, app hands the thing in
   assistants: ["base", "contracts", "storage"], // storage: types only
+  audit: ["base", "contracts", "storage"], // storage: types only
+  metering: ["base", "contracts", "storage"], // storage: types only
+  privacy: ["base", "contracts", "storage"], // storage: types only
   platform: ["base", "contracts", "storage"], // storage: types only
   operations: ["base", "contracts"], // backups, nights, bundles, the system's service; storage is handed in
   server: ["base", "contracts"],
@@ -29,6 +32,9 @@ const allowed = {
     "models",
     "knowledge",
     "assistants",
+    "audit",
+    "metering",
+    "privacy",
     "platform",
     "operations",
     "server",
@@ -62,7 +68,7 @@ module.exports = {
       name: "storage-is-handed-in",
       comment: "These rooms know storage's types only; app hands them the thing.",
       severity: "error",
-      from: { path: "^src/(knowledge|assistants|platform)/", pathNot: tests },
+      from: { path: "^src/(knowledge|assistants|audit|metering|privacy|platform)/", pathNot: tests },
       to: { path: "^src/storage/", dependencyTypesNot: ["type-only"] },
     },
     {

@@ -46,7 +46,7 @@ const platform = createPlatform({ store: box.storage.people, settings, audit: bo
 const local = { authorization: null, cookie: null, address: "127.0.0.1", loopback: true, userAgent: null };
 const ada = await platform.setUp({ code: platform.setupCode() ?? "", name: "Ada", email: "ada@example.org", password: "a fixture password" }, local);
 await box.services.people.createPerson(ada.actor, { name: "Bob", email: "bob@example.org", password: "another password", role: "member" });
-await platform.createKey(ada.actor, { name: "fixture" });
+await platform.keys.create(ada.actor, { name: "fixture" });
 const chat = await chats.createChat(ada.actor, { kbIds: [base.id] });
 for await (const _ of chats.ask(ada.actor, chat.id, { content: "值班电话是多少？" })); // the curated answer: needs no model
 const schema = readSchemaVersion(box.storage.connection);

@@ -152,6 +152,20 @@ async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
 
 /** The signal of the newest question. */
 export const asked: { signal?: AbortSignal | undefined } = {};
+const usageSum = {
+  day: "2026-01-01",
+  personId: null,
+  teamId: null,
+  keyId: null,
+  model: null,
+  requests: 1,
+  calls: 1,
+  promptTokens: 2,
+  completionTokens: 3,
+  cachedTokens: 0,
+};
+const noLimits = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null, tokensPerMonth: null, concurrent: null };
+
 export const services = scriptedServices({
   knowledge: {
     listBases: async () => [base],
@@ -254,4 +268,19 @@ export const services = scriptedServices({
     storage: async () => ({ level: "ok", freeBytes: 1, totalBytes: 1, warnBelowBytes: 1, refuseBelowBytes: 1, parts: [] }),
     updates: async () => ({ version: "1", commit: null, schema: 10, kept: [] }),
   },
+  usage: {
+    sum: async () => [usageSum],
+    csv: async () => "\ufeffday\r\n2026-01-01\r\n",
+    listQuotas: async () => [],
+    writeQuota: async (_actor, { kind, subject }) => ({ ...noLimits, kind, subject, updatedAt: at }),
+  },
+  audit: {
+    list: async () => ({ items: [], nextBefore: null }),
+    verify: async () => ({ ok: true, rows: 0, from: 0, to: 0, problemCount: 0, problems: [], fingerprint: "f", checkedAt: at }),
+    status: async () => ({ rows: 0, fingerprint: "f", syslog: null }),
+    async *export() {
+      yield '{"seq":1}';
+    },
+  },
+  meter: { check: () => undefined },
 });

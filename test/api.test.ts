@@ -15,7 +15,7 @@ const closing = new AbortController();
 const consoleFolder = mkdtempSync(path.join(os.tmpdir(), "starbox-console-"));
 writeFileSync(path.join(consoleFolder, "index.html"), "<!doctype html><title>Starbox</title>");
 const parts = {
-  services: { ...services, people },
+  services: { ...services, people, keys: platform.keys },
   platform,
   settings: testSettings,
   logger: silentLogger,
@@ -75,9 +75,9 @@ beforeAll(async () => {
     .join("; ");
   const ada = (await platform.identify({ authorization: null, cookie, address: "10.0.0.9", loopback: false, userAgent: null }))?.actor;
   if (ada === undefined) throw new Error("no session");
-  adminKey = (await platform.createKey(ada, { name: "admin" })).key;
+  adminKey = (await platform.keys.create(ada, { name: "admin" })).key;
   const bob = await people.createPerson(ada, { name: "Bob", email: "bob@example.org", password: "12345678", role: "member" });
-  memberKey = (await platform.createKey({ personId: bob.id, name: "Bob", role: "member" }, { name: "member" })).key;
+  memberKey = (await platform.keys.create({ personId: bob.id, name: "Bob", role: "member" }, { name: "member" })).key;
 });
 afterAll(() => {
   closing.abort();

@@ -15,7 +15,7 @@ beforeAll(async () => {
   opened = await openTestModels([small, tooled, embedder]);
   const services: Services = { ...scriptedServices({ knowledge: { listBases: async () => [] } }), models: opened.models };
   server = createServer(services, platform, testSettings, silentLogger);
-  const { key } = await platform.createKey({ personId: null, name: "operator", role: "operator" }, { name: "test" });
+  const { key } = await platform.keys.create({ personId: null, name: "operator", role: "operator" }, { name: "test" });
   openai = new OpenAI({ baseURL: `${await server.listen()}/v1`, apiKey: key, maxRetries: 0, timeout: 120_000 });
 }, 900_000);
 afterAll(async () => {

@@ -16,7 +16,7 @@ let key = "";
 beforeAll(async () => {
   server = createServer(services, platform, testSettings, silentLogger);
   await server.listen();
-  key = (await platform.createKey({ personId: null, name: "operator", role: "operator" }, { name: "test" })).key;
+  key = (await platform.keys.create({ personId: null, name: "operator", role: "operator" }, { name: "test" })).key;
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: key, maxRetries: 0 });
 });
 afterAll(async () => {

@@ -47,8 +47,8 @@ beforeAll(async () => {
   const ada = await people.createPerson(operator, { name: "Ada", email: "ada@example.org", password: "a long password", role: "administrator" });
   const bob = await people.createPerson(operator, { name: "Bob", email: "bob@example.org", password: "a long password", role: "member" });
   memberId = bob.id;
-  adminKey = (await platform.createKey({ personId: ada.id, name: "Ada", role: "administrator" }, { name: "a" })).key;
-  memberKey = (await platform.createKey({ personId: bob.id, name: "Bob", role: "member" }, { name: "b" })).key;
+  adminKey = (await platform.keys.create({ personId: ada.id, name: "Ada", role: "administrator" }, { name: "a" })).key;
+  memberKey = (await platform.keys.create({ personId: bob.id, name: "Bob", role: "member" }, { name: "b" })).key;
   const at = new Date().toISOString();
   kbId = "kb_1";
   storage.kbs.insert({ id: kbId, name: "制度", description: "", embedder: null, createdAt: at, updatedAt: at });

@@ -8,6 +8,19 @@ import { createAccess, createPeopleService, createPlatform, createRevocations, t
 import { openStorage, type Storage } from "#storage";
 
 type Room = keyof Services;
+const roomNames = [
+  "knowledge",
+  "answers",
+  "chats",
+  "models",
+  "system",
+  "people",
+  "operations",
+  "keys",
+  "usage",
+  "audit",
+  "meter",
+] as const satisfies readonly Room[];
 type Script = { readonly [R in Room]?: Partial<Services[R]> };
 
 export type ScriptedServices = Services & { readonly calls: { readonly name: string; readonly args: readonly unknown[] }[] };
@@ -28,9 +41,7 @@ export function scriptedServices(script: Script): ScriptedServices {
         },
       },
     );
-  const rooms = Object.fromEntries(
-    (["knowledge", "answers", "chats", "models", "system", "people", "operations"] as const).map((name) => [name, room(name)]),
-  );
+  const rooms = Object.fromEntries(roomNames.map((name) => [name, room(name)]));
   return { ...(rooms as unknown as Services), calls };
 }
 

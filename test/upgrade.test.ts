@@ -66,7 +66,7 @@ test.each(schemas)(
       expect(platform.setupRequired()).toBe(false);
       const ada = await platform.signIn({ email: "ada@example.org", password: "a fixture password" }, here);
       expect(ada.actor).toMatchObject({ name: "Ada", role: "administrator" });
-      expect(await platform.listKeys(ada.actor)).toHaveLength(1);
+      expect(await platform.keys.list(ada.actor)).toHaveLength(1);
       const [chat] = await chats.listChats(ada.actor);
       expect((await chats.readTurns(ada.actor, chat?.id ?? "")).map((turn) => turn.role)).toEqual(["user", "assistant"]);
       const added = await knowledge.addFile(operator, base.id, {

@@ -13,11 +13,13 @@ import {
   createRetriever,
   questionLikeness,
 } from "#knowledge";
+import { meterAnswers, meterChats, meterModels } from "#metering";
 import { createModels } from "#models";
 import { createDiskWatch } from "#operations";
 import { createAccess, createPeopleService, createRevocations, type Revocations } from "#platform";
 import { checkDatabase, openStorage, type Storage } from "#storage";
 import { createAttention } from "./attention.ts";
+import { openGovernance } from "./governance.ts";
 import { readMachine } from "./machine.ts";
 import { createNights } from "./nights.ts";
 import { prepareModels } from "./prepare-models.ts";
@@ -91,14 +93,25 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     logger,
   });
   const access = createAccess(storage.access);
-  const audit: AuditSink = { record: () => undefined };
+  const revocations = createRevocations();
+  const governance = openGovernance({
+    storage,
+    settings,
+    serving: options.serving,
+    keyEnded: (id) => revocations.endKey(id),
+    logger,
+    now,
+  });
+  const { audit } = governance;
+  const { meter } = governance.services;
+  const meteredModels = meterModels(models, meter);
   const knowledge = createKnowledgeService({ storage, ingest, jobs, retriever: askedRetriever, reader, samplesFolder, access, audit, now });
   const answerer = createAnswerer({
     retriever: askedRetriever,
     readCurated: (kbId, viewer) => storage.curated.list(kbId).filter((row) => row.approved && row.documentIds.every((id) => access.sees(viewer, id))),
     pageAt: (versionId, offset) => storage.texts.pageAt(storage.versions.find(versionId)?.num ?? -1, offset),
   });
-  const { answers, chats } = createAssistants({ storage, answerer, models, access, audit, likeness: questionLikeness, newId, now });
+  const assistants = createAssistants({ storage, answerer, models: meteredModels, access, audit, likeness: questionLikeness, newId, now });
   // An embedder that arrives, however it came, sets waiting vectors going.
   let embedderReady = false;
   const stopListening = models.onChange(() => {
@@ -110,7 +123,6 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
   });
   const nights = createNights({ settings, storage, jobs, disk, logger });
   const answered = new Set<string>();
-  const revocations = createRevocations();
   const people = createPeopleService({
     store: storage.people,
     access,
@@ -135,7 +147,16 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
   });
 
   return {
-    services: { knowledge, answers, chats, models, system, people, operations: nights.operations },
+    services: {
+      knowledge,
+      answers: meterAnswers(assistants.answers, meter),
+      chats: meterChats(assistants.chats, meter),
+      models: meteredModels,
+      system,
+      people,
+      operations: nights.operations,
+      ...governance.services,
+    },
     audit,
     revocations,
     storage,
@@ -168,6 +189,7 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
       await ingest.close();
       await retriever.close();
       await models.close();
+      await governance.close();
       storage.close();
     },
   };

@@ -27,6 +27,7 @@ export const errorCodes = [
   "context_too_long",
   "cancelled",
   "busy",
+  "quota_exceeded",
   "upstream_failed",
   // operators and devices
   "tensor_invalid",

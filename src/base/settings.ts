@@ -25,6 +25,12 @@ function url(raw: string): string {
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) throw new Error("expected an address that begins with http:// or https://");
   return raw.replace(/\/+$/, "");
 }
+function syslogTarget(raw: string): string {
+  const parsed = URL.parse(raw);
+  if (parsed === null || !/^(udp|tcp):$/.test(parsed.protocol) || parsed.hostname === "")
+    throw new Error("expected udp://host[:port] or tcp://host[:port]");
+  return raw;
+}
 const flag = (raw: string): boolean => {
   if (["1", "true", "yes", "on"].includes(raw)) return true;
   if (["0", "false", "no", "off", ""].includes(raw)) return false;
@@ -172,6 +178,12 @@ export const settingsTable = {
     doc: "Places the box may reach besides model sources, comma-separated: host, host:port or URL. Empty: none.",
     fallback: [] as readonly string[],
     parse: list,
+  },
+  syslog: {
+    key: "STARBOX_SYSLOG",
+    doc: "Where the audit log is passed on to: udp://host[:514] or tcp://host[:601] (RFC 5424). Listing it here lets the box reach it. Empty: nowhere.",
+    fallback: "",
+    parse: syslogTarget,
   },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
   oidcIssuer: {

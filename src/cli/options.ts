@@ -21,6 +21,18 @@ export function decimal(min: number, max: number): (raw: string) => number {
   };
 }
 
+const spans: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** "90d", "12h", "30m", "45s" or "0" in milliseconds. */
+export function parseSpan(raw: string): number {
+  const found = /^(\d+(?:\.\d+)?)([smhd])$/.exec(raw.trim());
+  if (raw.trim() === "0") return 0;
+  if (found !== null) return Number(found[1]) * (spans[found[2] ?? ""] ?? 0);
+  throw new StarboxError("usage", `Expected a span such as 90d, 12h or 30m, got "${raw}".`, {
+    zh: { message: `应为时长，例如 90d、12h 或 30m，收到“${raw}”。` },
+  });
+}
+
 export type JsonLine = { readonly line: number; readonly value: Readonly<Record<string, unknown>> };
 
 /** Every line of a JSON Lines file as an object; all bad lines are named at once, before any work. "-" is stdin. */

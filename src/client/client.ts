@@ -4,6 +4,11 @@ import type {
   AccessList,
   Actor,
   AddedFile,
+  ApiKeyInfo,
+  AuditEntry,
+  AuditQuery,
+  AuditStatus,
+  AuditVerdict,
   BackupInfo,
   BackupSchedule,
   BackupState,
@@ -18,12 +23,17 @@ import type {
   DueReview,
   Invitation,
   JobInfo,
+  KeyScopeInput,
   KnowledgeBaseInfo,
   KnowledgeGap,
   KnowledgeService,
   ModelInfo,
+  NewApiKey,
   Page,
   PersonInfo,
+  Quota,
+  QuotaKind,
+  QuotaLimits,
   ReadyState,
   RehearsalReport,
   RetrieveFilter,
@@ -34,6 +44,8 @@ import type {
   SystemInfo,
   Team,
   UpdateState,
+  UsageQuery,
+  UsageSum,
 } from "#contracts";
 
 import { type ClientOptions, createHttp, type Http } from "./http.ts";
@@ -44,15 +56,6 @@ export type DocumentText = Awaited<ReturnType<KnowledgeService["readText"]>>;
 export type Dictionary = Awaited<ReturnType<KnowledgeService["readDictionary"]>>;
 export type DocumentQuery = NonNullable<Parameters<KnowledgeService["listDocuments"]>[2]>;
 export type Person = PersonInfo;
-/** `key` is there only in the answer to its creation. */
-export type ApiKey = {
-  readonly id: string;
-  readonly name: string;
-  readonly prefix: string;
-  readonly createdAt: string;
-  readonly lastUsedAt: string | null;
-  readonly key?: string;
-};
 
 export type Client = ReturnType<typeof createClient>;
 
@@ -67,6 +70,9 @@ export function createClient(options: ClientOptions) {
     models: models(http),
     system: system(http),
     operations: operations(http),
+    keys: keys(http),
+    usage: usage(http),
+    audit: audit(http),
   };
 }
 
@@ -90,9 +96,6 @@ function account(http: Http) {
     startSecondFactor: () => http.json<{ secret: string; uri: string }>("POST", at("second-factor"), { json: {} }),
     confirmSecondFactor: (code: string) => http.json<{ recovery: readonly string[] }>("POST", at("second-factor", "confirm"), { json: { code } }),
     removeSecondFactor: (json: { code?: string; person?: string }) => http.json<void>("POST", at("second-factor", "remove"), { json }),
-    listKeys: () => items(http.json<Items<ApiKey>>("GET", at("keys"))),
-    createKey: (json: { name: string }) => http.json<ApiKey>("POST", at("keys"), { json }),
-    removeKey: (id: string) => http.json<void>("DELETE", at("keys", id)),
   };
 }
 
@@ -228,5 +231,42 @@ function operations(http: Http) {
     writeSchedule: (json: Partial<BackupSchedule>) => http.json<BackupState>("PATCH", at("backups", "state"), { json }),
     storage: () => http.json<StorageReport>("GET", at("system", "storage")),
     updates: () => http.json<UpdateState>("GET", at("system", "updates")),
+  };
+}
+
+function keys(http: Http) {
+  return {
+    list: () => items(http.json<Items<ApiKeyInfo>>("GET", at("keys"))),
+    create: (json: KeyScopeInput & { name: string; personId?: string; teamId?: string }) => http.json<NewApiKey>("POST", at("keys"), { json }),
+    update: (id: string, json: KeyScopeInput & { name?: string }) => http.json<ApiKeyInfo>("PATCH", at("keys", id), { json }),
+    rotate: (id: string, json: { graceSeconds?: number } = {}) => http.json<NewApiKey>("POST", at("keys", id, "rotate"), { json }),
+    revoke: (id: string) => http.json<void>("DELETE", at("keys", id)),
+  };
+}
+
+const usageQuery = ({ by, ...rest }: UsageQuery) => ({ ...rest, ...(by === undefined ? {} : { by: by.join(",") }) });
+
+function usage(http: Http) {
+  return {
+    sum: (query: UsageQuery = {}) => items(http.json<Items<UsageSum>>("GET", at("usage"), { query: usageQuery(query) })),
+    csv: async (query: UsageQuery = {}) => {
+      // As bytes: reading as text would drop the byte order mark.
+      const bytes = await (await http.send("GET", "/api/usage.csv", { query: usageQuery(query) })).arrayBuffer();
+      return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    },
+    csvUrl: (query: UsageQuery = {}) => http.url("/api/usage.csv", usageQuery(query)),
+    listQuotas: () => items(http.json<Items<Quota>>("GET", at("quotas"))),
+    writeQuota: (json: { kind: QuotaKind; subject: string } & Partial<QuotaLimits>) => http.json<Quota>("PUT", at("quotas"), { json }),
+  };
+}
+
+function audit(http: Http) {
+  return {
+    list: (query: AuditQuery & { before?: number; limit?: number } = {}) =>
+      http.json<{ readonly items: readonly AuditEntry[]; readonly nextBefore: number | null }>("GET", at("audit"), { query }),
+    verify: () => http.json<AuditVerdict>("POST", at("audit", "verify"), { json: {} }),
+    status: () => http.json<AuditStatus>("GET", at("audit", "status")),
+    export: (format: "jsonl" | "syslog", query: AuditQuery = {}) => http.send("GET", at("audit", "export"), { query: { ...query, format } }),
+    exportUrl: (format: "jsonl" | "syslog") => http.url(at("audit", "export"), { format }),
   };
 }

@@ -1,6 +1,5 @@
 /** @file The door of `client`: a box over HTTP, typed, for the command line, the console and tests. */
 export {
-  type ApiKey,
   type Client,
   createClient,
   type Dictionary,

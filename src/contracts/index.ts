@@ -1,5 +1,6 @@
 /** @file The door of `contracts`: what features meet through. Types and wire schemas only, no behaviour. */
 export type { Answer, Answerer, AnswerPart, AnswerRequest, Citation } from "./answer.ts";
+export type { AuditActor, AuditEntry, AuditQuery, AuditService, AuditStatus, AuditVerdict } from "./audit.ts";
 export type { BenchRow, Spread } from "./bench.ts";
 export type { Block, BlockKind, Box, Chunk, DocumentMeta, ParsedDocument } from "./document.ts";
 export type { JobContext, JobHandler, JobInfo, JobKind, JobRequest, JobRunner, JobState } from "./jobs.ts";
@@ -39,7 +40,6 @@ export type { AccessEntry, AccessList, Directory, Invitation, PeopleService, Ses
 export type {
   Access,
   Actor,
-  ApiKeyInfo,
   AuditEvent,
   AuditSink,
   Caller,
@@ -73,3 +73,19 @@ export type {
   SystemInfo,
   SystemService,
 } from "./services.ts";
+export type {
+  ApiKeyInfo,
+  KeyScopeInput,
+  KeysService,
+  Meter,
+  Metered,
+  NewApiKey,
+  Quota,
+  QuotaKind,
+  QuotaLimits,
+  RequestKind,
+  UsageGroup,
+  UsageQuery,
+  UsageService,
+  UsageSum,
+} from "./usage.ts";

@@ -32,6 +32,8 @@ export type GenerateRequest = {
   readonly signal?: AbortSignal;
   /** Told while others are served first. An engine elsewhere may keep silent. */
   readonly onWait?: (place: QueuePlace) => void;
+  /** Called when the work ended before its finish: what the engine had worked until then. */
+  readonly onStopped?: (usage: Usage) => void;
 };
 
 /** 1: next. 0: its turn has come. */

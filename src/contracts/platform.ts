@@ -1,6 +1,7 @@
 /** @file People, teams, permissions, keys, the audit trail and signing in, as every room sees them. Knows no HTTP framework and no store. */
 import type { SessionInfoRow } from "./people.ts";
 import type { Viewer } from "./retrieval.ts";
+import type { KeysService } from "./usage.ts";
 
 /**
  * What a person may do at most; what they may do with which documents is given by lists (see Access).
@@ -103,19 +104,6 @@ export type AuditEvent = {
 /** Returns when the line is kept. Throws only when it cannot be: what was to be done is then not done. */
 export type AuditSink = { record(event: AuditEvent): void };
 
-/** What may be shown of a key again and again; the key itself is shown once. */
-export type ApiKeyInfo = {
-  readonly id: string;
-  readonly name: string;
-  /** The first characters, to tell keys apart. */
-  readonly prefix: string;
-  /** null: the box's own key, made by the operator. */
-  readonly personId: string | null;
-  readonly createdAt: string;
-  readonly lastUsedAt: string | null;
-  readonly expiresAt: string | null;
-};
-
 /** What a request brings. `address` is the socket's, never a header's; `loopback` is false when a proxy stands in between. */
 export type Credentials = {
   readonly authorization: string | null;
@@ -172,8 +160,5 @@ export type Platform = {
   /** With a code; an administrator takes off another person's. */
   removeSecondFactor(caller: Caller, code: string | null, personId?: string): Promise<void>;
 
-  /** A member sees their own keys, an administrator all. */
-  listKeys(actor: Actor): Promise<readonly ApiKeyInfo[]>;
-  createKey(actor: Actor, input: { readonly name: string; readonly expiresAt?: string }): Promise<ApiKeyInfo & { readonly key: string }>;
-  removeKey(actor: Actor, id: string): Promise<void>;
+  readonly keys: KeysService;
 };

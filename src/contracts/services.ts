@@ -1,5 +1,7 @@
 /** @file Everything the box can do, as `app` hands it to HTTP and to a command line working alone. Both show the same shapes. */
+
 import type { Answer, AnswerPart, Citation } from "./answer.ts";
+import type { AuditService } from "./audit.ts";
 import type { Block } from "./document.ts";
 import type { JobInfo } from "./jobs.ts";
 import type { ChunkInfo, DocumentInfo, KnowledgeBaseInfo } from "./knowledge.ts";
@@ -9,6 +11,7 @@ import type { PeopleService } from "./people.ts";
 import type { Actor } from "./platform.ts";
 
 import type { RetrieveFilter, RetrieveResult } from "./retrieval.ts";
+import type { KeysService, Meter, UsageService } from "./usage.ts";
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };
 
@@ -253,9 +256,9 @@ export type ModelsService = {
   import(filePath: string, id?: string): Promise<ModelInfo>;
   verify(id: string): Promise<{ readonly id: string; readonly ok: boolean; readonly expected: string | null; readonly found: string | null }>;
   remove(id: string): Promise<void>;
-  /** Throws model_not_found, or model_not_ready with what is coming. No id: the default. */
-  languageModel(id?: string): Promise<LanguageModel>;
-  embeddingModel(id?: string): Promise<EmbeddingModel>;
+  /** Throws model_not_found, or model_not_ready with what is coming. No id: the default. For an actor: counted as their request, within their quota and their key's models. */
+  languageModel(id?: string, actor?: Actor): Promise<LanguageModel>;
+  embeddingModel(id?: string, actor?: Actor): Promise<EmbeddingModel>;
   defaults(): { readonly language: string | null; readonly embedding: string | null };
 };
 
@@ -309,4 +312,9 @@ export type Services = {
   readonly system: SystemService;
   readonly operations: OperationsService;
   readonly people: PeopleService;
+  readonly keys: KeysService;
+  readonly usage: UsageService;
+  readonly audit: AuditService;
+  /** Counts requests and sends back what is over its quota. A remote box does it itself. */
+  readonly meter: Meter;
 };

@@ -1,6 +1,6 @@
 /** @file The contracts over engine processes: queue, retry, cancel. What an engine cannot give truly is refused here by name. */
 import { StarboxError } from "#base";
-import type { EmbeddingModel, GenerateRequest, LanguageModel, Reranker, StreamPart } from "#contracts";
+import type { EmbeddingModel, GenerateRequest, LanguageModel, Reranker, StreamPart, Usage } from "#contracts";
 import type { WireRequest } from "./engine/protocol.ts";
 import { type EngineProcess, retryOnce } from "./engine-process.ts";
 import type { FairQueue } from "./fair-queue.ts";
@@ -41,6 +41,13 @@ class PartChannel {
   }
 }
 
+/** What an engine that was stopped says it had worked. */
+function usageOf(error: unknown): Usage | null {
+  if (!StarboxError.is(error, "cancelled")) return null;
+  const { promptTokens, completionTokens } = error.details;
+  return typeof promptTokens === "number" && typeof completionTokens === "number" ? { promptTokens, completionTokens } : null;
+}
+
 export class EngineLanguageModel implements LanguageModel {
   readonly id: string;
   readonly contextTokens: number;
@@ -56,7 +63,7 @@ export class EngineLanguageModel implements LanguageModel {
 
   async *stream(request: GenerateRequest): AsyncGenerator<StreamPart> {
     refuseLogprobs(request);
-    const { signal, person, onWait, ...wire } = request;
+    const { signal, person, onWait, onStopped, ...wire } = request;
     const release = await this.#queue.enter(person ?? nobody, signal, onWait);
     const leave = new AbortController();
     const stop = (): void => leave.abort();
@@ -64,7 +71,9 @@ export class EngineLanguageModel implements LanguageModel {
     else signal?.addEventListener("abort", stop, { once: true });
     const channel = new PartChannel();
     let started = false;
+    let unread: Usage | null = null; // finished, but the reader has not seen it
     const onPart = (part: StreamPart): void => {
+      if (part.type === "finish") unread = part.usage;
       if (part.type === "start" && started) return; // a retry begins again, the reader need not know
       started = true;
       channel.push(part);
@@ -75,17 +84,25 @@ export class EngineLanguageModel implements LanguageModel {
     )
       .then(
         () => channel.finish("done"),
-        (error: unknown) => channel.finish({ error }),
+        (error: unknown) => {
+          const usage = usageOf(error);
+          if (usage !== null) onStopped?.(usage);
+          channel.finish({ error });
+        },
       )
       .finally(() => {
         signal?.removeEventListener("abort", stop);
         release();
       });
     try {
-      yield* channel.read();
+      for await (const part of channel.read()) {
+        if (part.type === "finish") unread = null;
+        yield part;
+      }
     } finally {
       stop();
       await work;
+      if (unread !== null) onStopped?.(unread);
     }
   }
 

@@ -234,6 +234,12 @@ export class Engines {
     await Promise.all([...this.#engines.keys()].map((id) => this.forget(id)));
   }
 
+  /** What a language model's engine has worked since it was loaded, by its own count. */
+  async totals(id: string): Promise<{ readonly promptTokens: number; readonly completionTokens: number }> {
+    const process = this.#engines.get(id)?.processes[0];
+    return process === undefined || process.info === null ? { promptTokens: 0, completionTokens: 0 } : await process.call({ type: "totals" });
+  }
+
   status(): readonly EngineStatus[] {
     return [...this.#engines.values()].map(({ manifest, processes, names, queue }) => ({
       model: manifest.id,

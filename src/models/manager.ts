@@ -54,6 +54,8 @@ export type Models = ModelsService & {
   warm(id: string): Promise<void>;
   unload(id: string): Promise<void>;
   engines(): readonly EngineStatus[];
+  /** Tokens a language model's engine has worked since it was loaded, by its own count. */
+  engineTotals(id: string): Promise<{ readonly promptTokens: number; readonly completionTokens: number }>;
   onChange(listener: () => void): () => void;
   close(): Promise<void>;
 };
@@ -348,6 +350,10 @@ class ModelManager implements Models {
     await this.#engines.unload(id);
     this.#changed();
   }
+  engineTotals(id: string): Promise<{ readonly promptTokens: number; readonly completionTokens: number }> {
+    return this.#engines.totals(id);
+  }
+
   engines(): readonly EngineStatus[] {
     return this.#engines.status();
   }

@@ -1,10 +1,10 @@
 /** @file Who is asking: sessions, keys, the operator. Every request gets its Actor here. */
 import type { Settings } from "#base";
-import type { AuditSink, Caller, Credentials, Platform } from "#contracts";
+import type { AuditSink, Caller, Credentials, KeyScope, Platform } from "#contracts";
 import { seesEverything } from "./access.ts";
 import { createAttempts } from "./attempts.ts";
 import { type Auth, loadAuth } from "./auth.ts";
-import { createKeys, type Keys } from "./keys.ts";
+import { createKeysService, findKey } from "./keys.ts";
 import { createLdap, type LdapSettings } from "./ldap.ts";
 import { createOidc, type OidcSettings } from "./oidc.ts";
 import { mayNotView, needAdministrator, needSession, noPerson, noSession, wrongCode } from "./problems.ts";
@@ -12,7 +12,7 @@ import type { Revocations } from "./revocations.ts";
 import { createSecondFactor, type SecondFactor } from "./second-factor.ts";
 import { loadSecretFile, sameSecret } from "./secrets.ts";
 import { createSignIn } from "./sign-in.ts";
-import type { PeopleStore } from "./store.ts";
+import type { PeopleStore, StoredKey } from "./store.ts";
 
 export type PlatformOptions = {
   readonly store: PeopleStore;
@@ -34,7 +34,6 @@ export function createPlatform({ store, settings, audit, revocations, now = Date
     auth ??= loadAuth(store, secret(), settings.trustedOrigins);
     return auth;
   };
-  const keys = createKeys(store, now);
   const secondFactor = createSecondFactor(store, secret, now);
   const findCaller: FindCaller = (personId, via, setCookies, sessionId) => {
     const person = store.readPerson(personId);
@@ -63,7 +62,7 @@ export function createPlatform({ store, settings, audit, revocations, now = Date
     },
     async identify(from) {
       const bearer = /^Bearer +(\S+) *$/i.exec(from.authorization ?? "")?.[1];
-      if (bearer !== undefined) return identifyBearer(bearer, from, operatorToken, keys, findCaller);
+      if (bearer !== undefined) return identifyBearer(bearer, from, operatorToken, (key) => findKey(store.keys, key, now()), findCaller);
       if (from.authorization !== null || from.cookie === null || !from.cookie.includes("starbox.session_token=")) return null;
       const session = await (await loadedAuth()).readSession(from);
       if (session === null) return null;
@@ -75,24 +74,31 @@ export function createPlatform({ store, settings, audit, revocations, now = Date
     ...createViewing(store, audit, now),
     ...createSessions(store, audit, revocations),
     ...createFactors(store, secondFactor, audit, now),
-    listKeys: keys.listKeys,
-    createKey: keys.createKey,
-    async removeKey(actor, id) {
-      await keys.removeKey(actor, id);
-      revocations.endKey(id);
-    },
+    keys: createKeysService(store.keys, now, (id) => revocations.endKey(id)),
   };
 }
 
-function identifyBearer(bearer: string, from: Credentials, operatorToken: string, keys: Keys, findCaller: FindCaller): Caller | null {
+function identifyBearer(
+  bearer: string,
+  from: Credentials,
+  operatorToken: string,
+  find: (key: string) => StoredKey | null,
+  findCaller: FindCaller,
+): Caller | null {
   if (!bearer.startsWith("sb-")) {
     if (!from.loopback || !sameSecret(bearer, operatorToken)) return null;
     return { actor: { personId: null, name: "operator", role: "operator" }, email: null, via: "operator", setCookies: [] };
   }
-  const key = keys.find(bearer);
+  const key = find(bearer);
   if (key === null) return null;
-  if (key.personId !== null) return findCaller(key.personId, "key", []);
-  return { actor: { personId: null, name: `key ${key.name}`, role: "administrator" }, email: null, via: "key", setCookies: [] };
+  const scope: KeyScope = { id: key.id, models: key.models, bases: key.bases, write: key.access === "write" };
+  if (key.personId !== null) {
+    const caller = findCaller(key.personId, "key", []);
+    return caller === null ? null : { ...caller, actor: { ...caller.actor, key: scope } };
+  }
+  // A team's key is nobody's: it does what the team may. One without an owner is the box's own.
+  const owner = key.teamId === null ? { role: "administrator" as const } : { role: "api-only" as const, teamId: key.teamId };
+  return { actor: { personId: null, name: `key ${key.name}`, ...owner, key: scope }, email: null, via: "key", setCookies: [] };
 }
 
 const touchEveryMs = 60_000;

@@ -68,6 +68,12 @@ export const noPerson = (id: string): StarboxError =>
     zh: { message: `没有成员“${id}”。`, hint: "GET /api/people 可列出所有成员。" },
   });
 
+export const noTeam = (id: string): StarboxError =>
+  new StarboxError("not_found", `No team "${id}".`, {
+    hint: "GET /api/teams lists them.",
+    zh: { message: `没有团队“${id}”。`, hint: "GET /api/teams 可列出所有团队。" },
+  });
+
 export const noKey = (id: string): StarboxError =>
   new StarboxError("not_found", `No key "${id}".`, {
     hint: "GET /api/keys lists them.",

@@ -1,7 +1,7 @@
 /** @file What every handler knows about its request: who calls, from where. The only place that reads the socket. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "hono";
-import type { Logger, Settings } from "#base";
+import { type Logger, type Settings, StarboxError } from "#base";
 import type { Actor, Caller, Credentials, Platform, Services } from "#contracts";
 import { forbidden, unauthorized } from "./errors.ts";
 import type { Origin } from "./proxy.ts";
@@ -67,7 +67,18 @@ export function signedIn(c: RequestContext): Actor {
 }
 
 /** Somebody who looks through another's eyes has that other's role. */
-export const isAdministrator = (actor: Actor): boolean => actor.role === "operator" || actor.role === "administrator";
+export const isAdministrator = (actor: Actor): boolean => (actor.role === "operator" || actor.role === "administrator") && !isLimited(actor);
+
+/** A key for some models or bases is for those, whoever's it is. */
+const isLimited = ({ key }: Actor): boolean => key !== undefined && (key.models !== null || key.bases !== null);
+
+export function needWriteKey(actor: Actor): void {
+  if (actor.key?.write !== false) return;
+  throw new StarboxError("forbidden", "This key may only ask and read.", {
+    hint: "Use a key with access write, or sign in.",
+    zh: { message: "此密钥只能提问和读取。", hint: "请使用可写的密钥，或登录后操作。" },
+  });
+}
 
 export function needAdministrator(actor: Actor): void {
   if (!isAdministrator(actor)) throw forbidden();

@@ -25,6 +25,7 @@ export const errorStatus = {
   context_too_long: 400,
   cancelled: 499,
   busy: 429,
+  quota_exceeded: 429,
   upstream_failed: 502,
   unsupported_format: 415,
   document_corrupt: 422,

@@ -1,5 +1,6 @@
 /** @file The door of `storage`: a data folder as rows and blobs. The only room that writes SQL. */
 export type { AccessRepository, DocumentAccess, EntryRow, ListRow, OpenLists } from "./access.ts";
+export type { AuditPart, AuditRepository, AuditRow } from "./audit.ts";
 export type { BlobSource, Blobs, PinnedBlob } from "./blobs.ts";
 export type { AnswerRepository, AnswerRow, ChatRepository, ChatRow, TurnRow } from "./chats.ts";
 export { checkDatabase } from "./check-database.ts";
@@ -17,3 +18,4 @@ export { openStorage, type SettingRepository, type Storage } from "./open.ts";
 export { type AuthRow, type AuthWhere, createPeopleStore, type PeopleStore } from "./people.ts";
 export { type DatabaseFacts, describeDatabase, snapshotDatabase } from "./snapshot.ts";
 export type { InvitationRow, SecondFactorRow } from "./teams.ts";
+export type { UsageRepository } from "./usage.ts";

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { StarboxError } from "#base";
 import { type AccessRepository, createAccessRepository } from "./access.ts";
+import { type AuditRepository, createAuditRepository } from "./audit.ts";
 import { type Blobs, createBlobs } from "./blobs.ts";
 import { type AnswerRepository, type ChatRepository, createAnswerRepository, createChatRepository } from "./chats.ts";
 import { checkIntegrity } from "./check-integrity.ts";
@@ -32,6 +33,7 @@ import { keepCopy } from "./kept.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
 import { hasPendingMigrations, migrate } from "./migrate.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
+import { createUsageRepository, type UsageRepository } from "./usage.ts";
 
 export type Storage = {
   readonly dataDir: string;
@@ -55,6 +57,8 @@ export type Storage = {
   readonly answers: AnswerRepository;
   readonly people: PeopleStore;
   readonly access: AccessRepository;
+  readonly audit: AuditRepository;
+  readonly usage: UsageRepository;
   transaction<T>(work: () => T): T;
   /** For what can be made again after a power cut (a killed process loses nothing): no wait for the disk. */
   transactionRelaxed<T>(work: () => T): T;
@@ -122,6 +126,8 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     answers: createAnswerRepository(connection),
     people: createPeopleStore(connection),
     access: createAccessRepository(connection),
+    audit: createAuditRepository(connection),
+    usage: createUsageRepository(connection),
     transaction: (work) => connection.transaction(work),
     transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
     forgetDocuments: (documentIds) => forgetDocuments(connection, documentIds),

@@ -2,6 +2,7 @@
 import { StarboxError } from "#base";
 import type { Role } from "#contracts";
 import type { Connection, SqlValue } from "./connection.ts";
+import { createKeyRepository } from "./keys.ts";
 import { createInvitationStore, createSecondFactorStore, createTeamStore } from "./teams.ts";
 
 /** The tables better-auth keeps; their rows go through `auth` below. */
@@ -50,16 +51,6 @@ export type SessionRow = {
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
 };
-export type KeyRow = {
-  readonly id: string;
-  readonly hash: string;
-  readonly prefix: string;
-  readonly name: string;
-  readonly personId: string | null;
-  readonly createdAt: string;
-  readonly lastUsedAt: string | null;
-  readonly expiresAt: string | null;
-};
 
 export type PeopleStore = ReturnType<typeof createPeopleStore>;
 
@@ -68,7 +59,7 @@ export function createPeopleStore(connection: Connection) {
     auth: authRows(connection),
     ...persons(connection),
     ...setup(connection),
-    keys: keys(connection),
+    keys: createKeyRepository(connection),
     sessions: sessions(connection),
     teams: createTeamStore(connection),
     invitations: createInvitationStore(connection),
@@ -291,30 +282,5 @@ function sessions(connection: Connection) {
       ),
     touch: (id: string, at: string): void => void connection.run("UPDATE sessions SET updatedAt = ? WHERE id = ?", at, id),
     remove: (person: string, id: string): boolean => connection.run("DELETE FROM sessions WHERE userId = ? AND id = ?", person, id).changes > 0,
-  };
-}
-
-const keyColumns = "id, hash, prefix, name, person AS personId, created_at AS createdAt, last_used_at AS lastUsedAt, expires_at AS expiresAt";
-
-function keys(connection: Connection) {
-  return {
-    insert(key: KeyRow): void {
-      connection.run(
-        "INSERT INTO api_keys (id, hash, prefix, name, person, created_at, last_used_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        key.id,
-        key.hash,
-        key.prefix,
-        key.name,
-        key.personId,
-        key.createdAt,
-        key.lastUsedAt,
-        key.expiresAt,
-      );
-    },
-    list: (): KeyRow[] => connection.all<KeyRow>(`SELECT ${keyColumns} FROM api_keys ORDER BY created_at, id`),
-    read: (id: string): KeyRow | undefined => connection.get<KeyRow>(`SELECT ${keyColumns} FROM api_keys WHERE id = ?`, id),
-    findByHash: (hash: string): KeyRow | undefined => connection.get<KeyRow>(`SELECT ${keyColumns} FROM api_keys WHERE hash = ?`, hash),
-    touch: (id: string, at: string): void => void connection.run("UPDATE api_keys SET last_used_at = ? WHERE id = ?", at, id),
-    remove: (id: string): boolean => connection.run("DELETE FROM api_keys WHERE id = ?", id).changes > 0,
   };
 }

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const services: Services = { ...scriptedServices({}), models: opened.models };
   server = createServer(services, platform, testSettings, silentLogger);
   baseUrl = `${await server.listen()}/v1`;
-  apiKey = (await platform.createKey({ personId: null, name: "operator", role: "operator" }, { name: "test" })).key;
+  apiKey = (await platform.keys.create({ personId: null, name: "operator", role: "operator" }, { name: "test" })).key;
 }, 900_000);
 afterAll(async () => {
   await server?.close();

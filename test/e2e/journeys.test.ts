@@ -218,14 +218,25 @@ test("the box: health in a line, models with their state, memory, processes and 
   expect(await page.getByText(/已载入|已下载/).count()).toBeGreaterThan(0);
   await page.getByRole("link", { name: "任务", exact: true }).click();
   await page.getByRole("heading", { name: "任务" }).or(page.getByText("已结束")).first().waitFor();
-  await page.getByRole("link", { name: "人员与密钥" }).click();
+  await page.getByRole("link", { name: "人员", exact: true }).click();
   await page.getByText(administrator.email).waitFor();
+  await page.getByRole("link", { name: "密钥", exact: true }).click();
   await page.getByRole("button", { name: "新建密钥" }).click();
   await page.getByLabel("用途").fill("客服系统");
   await page.getByRole("button", { name: "创建" }).click();
   const key = (await page.getByText(/^sb-/).first().textContent()) ?? "";
   const models = await fetch(`${session.box.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
   expect(models.status).toBe(200);
+  await page.getByRole("link", { name: "用量", exact: true }).click();
+  await page
+    .getByText(/个词元|这段时间没有用量/)
+    .first()
+    .waitFor();
+  await page.getByRole("link", { name: "审计", exact: true }).click();
+  await page.getByText("key create").first().waitFor();
+  await page.getByRole("button", { name: "校验" }).click();
+  await page.getByRole("status").getByText("没有改动或缺失").waitFor();
+  expect(await accessibilityProblems(page)).toEqual([]);
 });
 
 test("on a phone, in the dark, in English: chat, source sheet, drawer, palette, signing out", async () => {

@@ -37,6 +37,9 @@ beforeAll(async () => {
     permissions: "/box/permissions",
     account: "/box/account",
     invitation: "/invitation#no-such-token",
+    keys: "/box/keys",
+    usage: "/box/usage",
+    audit: "/box/audit",
     "no such page": "/nowhere",
   };
 }, 200_000);

@@ -1,7 +1,7 @@
 /** @file What screens read, each under one key. A screen that shows something moving asks again every second or two; a hidden tab does not ask. */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import type { SessionInfo } from "#client";
-import type { ChatTurn, DocumentInfo, KnowledgeBaseInfo, ModelInfo } from "#contracts";
+import type { AuditQuery, ChatTurn, DocumentInfo, KnowledgeBaseInfo, ModelInfo, UsageQuery } from "#contracts";
 import { client } from "./client.ts";
 
 const busyMs = 1500;
@@ -86,7 +86,18 @@ export const accessQuery = (kbId: string) => queryOptions({ queryKey: ["access",
 export const sessionsQuery = () => queryOptions({ queryKey: ["sessions"], queryFn: () => client.account.listSessions() });
 export const waysQuery = () => queryOptions({ queryKey: ["ways"], queryFn: client.account.signInWays, staleTime: 60_000 });
 export const reviewsQuery = () => queryOptions({ queryKey: ["reviews"], queryFn: client.knowledge.listReviews, refetchInterval: 60_000 });
-export const keysQuery = () => queryOptions({ queryKey: ["keys"], queryFn: client.account.listKeys });
+export const quotasQuery = () => queryOptions({ queryKey: ["quotas"], queryFn: client.usage.listQuotas });
+export const usageQuery = (query: UsageQuery) =>
+  queryOptions({ queryKey: ["usage", query], queryFn: () => client.usage.sum(query), refetchInterval: 30_000 });
+export const auditStatusQuery = () => queryOptions({ queryKey: ["audit", "status"], queryFn: client.audit.status });
+export const auditPages = (query: AuditQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", "pages", query],
+    queryFn: ({ pageParam }) => client.audit.list({ ...query, limit: 100, ...(pageParam === null ? {} : { before: pageParam }) }),
+    initialPageParam: null as number | null,
+    getNextPageParam: (page) => page.nextBefore,
+  });
+export const keysQuery = () => queryOptions({ queryKey: ["keys"], queryFn: client.keys.list });
 
 /** Administrators look after the box; nobody who looks through another's eyes does. */
 export const isAdministrator = (session: SessionInfo | undefined): boolean =>

@@ -120,6 +120,9 @@ const jobsRoute = createRoute({ ...inBox("/jobs"), component: lazyRouteComponent
 const teamsRoute = createRoute({ ...inBox("/teams"), component: lazyRouteComponent(box, "TeamsTab") });
 const permissionsRoute = createRoute({ ...inBox("/permissions"), component: lazyRouteComponent(box, "PermissionsTab") });
 const accountRoute = createRoute({ ...inBox("/account"), component: lazyRouteComponent(box, "AccountTab") });
+const keysRoute = createRoute({ ...inBox("/keys"), component: lazyRouteComponent(box, "KeysTab") });
+const usageRoute = createRoute({ ...inBox("/usage"), component: lazyRouteComponent(box, "UsageTab") });
+const auditRoute = createRoute({ ...inBox("/audit"), component: lazyRouteComponent(box, "AuditTab") });
 const peopleRoute = createRoute({ ...inBox("/people"), component: lazyRouteComponent(box, "PeopleTab") });
 
 const routeTree = rootRoute.addChildren([
@@ -133,7 +136,18 @@ const routeTree = rootRoute.addChildren([
     basesRoute,
     baseRoute.addChildren([documentsRoute, retrievalRoute, curatedRoute, dictionaryRoute, gapsRoute]),
     documentRoute,
-    boxRoute.addChildren([healthRoute, modelsRoute, jobsRoute, peopleRoute, teamsRoute, permissionsRoute, accountRoute]),
+    boxRoute.addChildren([
+      healthRoute,
+      modelsRoute,
+      jobsRoute,
+      peopleRoute,
+      teamsRoute,
+      permissionsRoute,
+      accountRoute,
+      keysRoute,
+      usageRoute,
+      auditRoute,
+    ]),
   ]),
 ]);
 

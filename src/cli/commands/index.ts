@@ -1,6 +1,7 @@
 /** @file Every command, in the order of `starbox --help`. A new command: one file here, one line below. */
 import type { Command } from "commander";
 import { addAsk } from "./ask.ts";
+import { addAudit } from "./audit.ts";
 import { addBackup } from "./backup.ts";
 import { addBench } from "./bench.ts";
 import type { Builder } from "./builder.ts";
@@ -9,12 +10,14 @@ import { addChat } from "./chat.ts";
 import { addDoctor } from "./doctor.ts";
 import { addGenerate } from "./generate.ts";
 import { addKb } from "./kb.ts";
+import { addKeys } from "./keys.ts";
 import { addModels } from "./models.ts";
 import { addOps } from "./ops.ts";
 import { addPeople } from "./people.ts";
 import { addRestore } from "./restore.ts";
 import { addService } from "./service.ts";
 import { addStart } from "./start.ts";
+import { addUsage } from "./usage.ts";
 
 export const commands: readonly ((program: Command, builder: Builder) => void)[] = [
   addStart,
@@ -27,6 +30,9 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addGenerate,
   addBackup,
   addRestore,
+  addKeys,
+  addUsage,
+  addAudit,
   addBundle,
   addUpgrade,
   addService,

@@ -24,7 +24,9 @@ import { ThreadGovernor } from "./thread-governor.ts";
 const promptStep = 256;
 const fallbackTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
 
-type Slot = { readonly sequence: LlamaContextSequence; busy: boolean; lastUsed: number; leave: () => void };
+/** Tokens worked on for the present request: what it cost, however it ends. */
+type Work = { prompt: number; completion: number };
+type Slot = { readonly sequence: LlamaContextSequence; busy: boolean; lastUsed: number; leave: () => void; work: Work };
 type Emit = (part: StreamPart) => void;
 
 export class LanguageEngine {
@@ -35,6 +37,8 @@ export class LanguageEngine {
   readonly #waiting: (() => void)[] = [];
   readonly #grammars = new Map<string, LlamaGrammar>();
   readonly #governor: ThreadGovernor;
+  /** The engine's own count over all requests, however they ended. */
+  readonly #total: Work = { prompt: 0, completion: 0 };
   #clock = 0;
 
   private constructor(llama: Llama, model: LlamaModel, context: LlamaContext, slots: Slot[]) {
@@ -72,12 +76,22 @@ export class LanguageEngine {
       ignoreMemorySafetyChecks: true,
       ...(options.threads > 0 ? { threads: options.threads } : {}),
     });
-    const slots = Array.from({ length: options.parallel }, () => ({ sequence: context.getSequence(), busy: false, lastUsed: 0, leave: () => {} }));
+    const slots = Array.from({ length: options.parallel }, () => ({
+      sequence: context.getSequence(),
+      busy: false,
+      lastUsed: 0,
+      leave: () => {},
+      work: { prompt: 0, completion: 0 },
+    }));
     return new LanguageEngine(llama, model, context, slots);
   }
 
   countTokens(texts: readonly string[]): readonly number[] {
     return texts.map((text) => this.#model.tokenize(text).length);
+  }
+
+  totals(): { readonly promptTokens: number; readonly completionTokens: number } {
+    return { promptTokens: this.#total.prompt, completionTokens: this.#total.completion };
   }
 
   async generate(request: WireRequest, signal: AbortSignal, emit: Emit): Promise<void> {
@@ -97,8 +111,14 @@ export class LanguageEngine {
         forced !== null
           ? await this.#runForcedCall(slot, tokens, request, grammar, limit, tools, signal, emit)
           : await this.#runText(slot, tokens, request, grammar, limit, tools, signal, emit);
+      slot.work.prompt = tokens.length;
       emit({ type: "finish", reason, usage: { promptTokens: tokens.length, completionTokens, cachedTokens } });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw stopped(slot.work);
     } finally {
+      this.#total.prompt += slot.work.prompt;
+      this.#total.completion += slot.work.completion;
       this.#giveBack(slot);
     }
   }
@@ -200,6 +220,7 @@ export class LanguageEngine {
         .sort((a, b) => b.shared - a.shared || a.slot.lastUsed - b.slot.lastUsed)[0]?.slot;
       if (best !== undefined) {
         best.busy = true;
+        best.work = { prompt: 0, completion: 0 };
         best.leave = this.#governor.enter();
         return best;
       }
@@ -220,9 +241,12 @@ export class LanguageEngine {
     if (fresh) await sequence.clearHistory();
     else await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
     const cached = sequence.nextTokenIndex;
+    slot.work.prompt = cached;
     for (let at = cached; at < tokens.length - 1; at += promptStep) {
       signal.throwIfAborted();
-      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, Math.min(at + promptStep, tokens.length - 1)));
+      const next = Math.min(at + promptStep, tokens.length - 1);
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, next));
+      slot.work.prompt = next;
     }
     return cached;
   }
@@ -245,6 +269,8 @@ export class LanguageEngine {
       ...(grammar === null ? {} : { grammarEvaluationState: new LlamaGrammarEvaluationState({ model: this.#model, grammar }) }),
     });
     for await (const token of iterator) {
+      slot.work.prompt = tokens.length;
+      slot.work.completion++;
       signal.throwIfAborted();
       yield token;
       if (++count >= limit) return;
@@ -310,6 +336,12 @@ export class LanguageEngine {
     }
     return { reason: call !== null ? "tool-calls" : "length", completionTokens: generated.length };
   }
+}
+
+/** A reader who left pays for what was worked until then. */
+function stopped({ prompt, completion }: Work): StarboxError {
+  const details = { promptTokens: prompt, completionTokens: completion };
+  return new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" }, details });
 }
 
 /** Tokens to text, whole characters only. */

@@ -59,6 +59,7 @@ async function answer(id: number, call: EngineCall, signal: AbortSignal): Promis
   const { language, embedder, ranker } = loaded;
   if (call.type === "generate" && language !== undefined) return language.generate(call.request, signal, (part) => send({ type: "part", id, part }));
   if (call.type === "score" && language !== undefined) return language.score(call.input, call.continuations, signal);
+  if (call.type === "totals" && language !== undefined) return language.totals();
   if (call.type === "count" && language !== undefined) return language.countTokens(call.texts);
   if (call.type === "count" && embedder !== undefined) return embedder.countTokens(call.texts);
   if (call.type === "embed" && embedder !== undefined) return embedder.embed(call.texts, call.kind, signal);
@@ -72,9 +73,10 @@ async function run(id: number, call: EngineCall): Promise<void> {
   try {
     send({ type: "done", id, result: await answer(id, call, controller.signal) });
   } catch (error) {
-    const cancelled = controller.signal.aborted
-      ? new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" } })
-      : error;
+    const cancelled =
+      controller.signal.aborted && !StarboxError.is(error, "cancelled")
+        ? new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" } })
+        : error;
     send({
       type: "error",
       id,

@@ -19,14 +19,15 @@ export type EngineLoad = {
   readonly prefixed: boolean;
 };
 
-export type WireRequest = Omit<GenerateRequest, "signal" | "person" | "onWait">;
+export type WireRequest = Omit<GenerateRequest, "signal" | "person" | "onWait" | "onStopped">;
 
 export type EngineCall =
   | { readonly type: "generate"; readonly request: WireRequest }
   | { readonly type: "score"; readonly input: GenerateRequest["input"]; readonly continuations: readonly string[] }
   | { readonly type: "embed"; readonly texts: readonly string[]; readonly kind: "query" | "passage" }
   | { readonly type: "rank"; readonly query: string; readonly passages: readonly string[] }
-  | { readonly type: "count"; readonly texts: readonly string[] };
+  | { readonly type: "count"; readonly texts: readonly string[] }
+  | { readonly type: "totals" };
 
 export type ToEngine =
   | EngineLoad

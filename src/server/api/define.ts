@@ -2,7 +2,7 @@
 import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Actor, Caller } from "#contracts";
 import { parseWith, readJson } from "../body.ts";
-import { endingSignals, needAdministrator, type RequestContext, type ServerEnv, type ServerParts, signedIn } from "../context.ts";
+import { endingSignals, needAdministrator, needWriteKey, type RequestContext, type ServerEnv, type ServerParts, signedIn } from "../context.ts";
 
 export type Api = OpenAPIHono<ServerEnv>;
 
@@ -32,6 +32,8 @@ type Definition<P, Q, B, O> = {
   /** Name of the function in generated clients. */
   readonly id: string;
   readonly access?: Access;
+  /** A key that may only read may call it although it is no GET: it asks, and changes nothing but the asker's own chats. */
+  readonly asks?: boolean;
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -92,6 +94,7 @@ export function define<
     const query = route.query === undefined ? undefined : parseWith(route.query, c.req.query(), "Query");
     const body = route.body === undefined ? undefined : parseWith(route.body, await readJson(c, route.maxBodyBytes ?? 4 << 20), "Body");
     if (access === "administrator") needAdministrator(actor);
+    if (route.method !== "get" && route.asks !== true && access !== "anyone") needWriteKey(actor);
     const signal = AbortSignal.any(endingSignals(c, parts));
     const answer = await handler({ actor, caller, params, query, body, c, signal } as RouteInput<P, Q, B>);
     if (answer instanceof Response) return answer;

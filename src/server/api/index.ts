@@ -3,21 +3,27 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ServerEnv, ServerParts } from "../context.ts";
 import { accountRoutes } from "./account/route.ts";
 import { answerRoutes } from "./answers/route.ts";
+import { auditRoutes } from "./audit/route.ts";
 import { baseRoutes } from "./bases/route.ts";
 import { chatRoutes } from "./chats/route.ts";
 import { chunkRoutes } from "./chunks/route.ts";
 import { docsPage, docsStyle } from "./docs.ts";
 import { documentRoutes } from "./documents/route.ts";
+import { keyRoutes } from "./keys/route.ts";
 import { modelRoutes } from "./models/route.ts";
 import { operationRoutes } from "./operations/route.ts";
 import { accessRoutes } from "./people/access-route.ts";
 import { peopleRoutes } from "./people/route.ts";
 import { systemRoutes } from "./system/route.ts";
+import { usageRoutes } from "./usage/route.ts";
 
 export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
   const api = new OpenAPIHono<ServerEnv>();
   for (const routes of [
     accountRoutes,
+    keyRoutes,
+    usageRoutes,
+    auditRoutes,
     peopleRoutes,
     accessRoutes,
     baseRoutes,

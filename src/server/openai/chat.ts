@@ -37,7 +37,7 @@ export async function startReply(parts: ServerParts, actor: Actor, body: ChatBod
   const shape = readOutputShape(body);
   const bases = baseNames(body);
   if (bases.length > 0) return { model: body.model, parts: await answerParts(parts, actor, body, bases, messages, sampling, shape, signal) };
-  const model = await parts.services.models.languageModel(body.model);
+  const model = await parts.services.models.languageModel(body.model, actor);
   const source = model.stream({ input: { messages }, ...sampling, ...shape, person: personOf(actor), signal });
   return { model: body.model, parts: modelParts(model, source, shape.logprobs !== undefined) };
 }

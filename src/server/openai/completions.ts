@@ -17,7 +17,7 @@ export async function startCompletion(parts: ServerParts, actor: Actor, body: Co
   if (body.suffix !== null && body.suffix !== undefined && body.suffix !== "") throw no("suffix");
   if ((body.best_of ?? 1) > 1) throw no("best_of");
   if (body.logprobs !== null && body.logprobs !== undefined) throw no("logprobs");
-  const model = await parts.services.models.languageModel(body.model);
+  const model = await parts.services.models.languageModel(body.model, actor);
   const prompts = typeof body.prompt === "string" ? [body.prompt] : body.prompt;
   // 16 is this endpoint's default with OpenAI too.
   return { model: body.model, prompts: prompts.length, parts: run(model, prompts, { maxTokens: 16, ...sampling, person: personOf(actor), signal }) };

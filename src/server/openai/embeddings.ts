@@ -12,7 +12,7 @@ export async function embed(parts: ServerParts, actor: Actor, body: z.output<typ
   const texts = typeof body.input === "string" ? [body.input] : body.input;
   const empty = texts.indexOf("");
   if (empty >= 0) throw badParameter("input", `input[${empty}] is empty.`);
-  const model = await parts.services.models.embeddingModel(body.model);
+  const model = await parts.services.models.embeddingModel(body.model, actor);
   if (body.dimensions !== null && body.dimensions !== undefined && body.dimensions !== model.dimensions) {
     throw unsupported(
       "dimensions",

@@ -64,7 +64,9 @@ export function openaiRoutes(parts: ServerParts): Hono<ServerEnv> {
 /** Models that can answer now, and every knowledge base as one. */
 async function listModels(parts: ServerParts, actor: Actor) {
   const present = (id: string, created: number, owner: string) => ({ id, object: "model" as const, created, owned_by: owner });
-  const usable = (model: ModelInfo): boolean => (model.state === "ready" || model.state === "loaded") && model.kind !== "reranker";
+  const allowed = actor.key?.models ?? null;
+  const usable = (model: ModelInfo): boolean =>
+    (model.state === "ready" || model.state === "loaded") && model.kind !== "reranker" && (allowed === null || allowed.includes(model.id));
   const models = (await parts.services.models.list()).filter(usable).map((model) => present(model.id, 0, "starbox"));
   const bases = (await parts.services.knowledge.listBases(actor)).map((base) =>
     present(`${basePrefix}${base.name}`, Math.floor(Date.parse(base.createdAt) / 1000) || 0, "starbox-knowledge"),

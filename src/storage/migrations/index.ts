@@ -6,5 +6,9 @@ import { citations } from "./006-citations.ts";
 import { people } from "./010-people.ts";
 import { access } from "./020-access.ts";
 import { signIn } from "./021-sign-in.ts";
+import { keys } from "./030-keys.ts";
+import { usage } from "./031-usage.ts";
+import { audit } from "./032-audit.ts";
+import { privacy } from "./033-privacy.ts";
 
-export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn];
+export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn, keys, usage, audit, privacy];

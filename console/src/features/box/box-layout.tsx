@@ -31,6 +31,9 @@ export function BoxLayout() {
           </>
         ) : null}
         {manages || session?.actor?.role === "knowledge-owner" ? <Link to="/box/permissions">{t("box.permissions")}</Link> : null}
+        <Link to="/box/keys">{t("box.keys")}</Link>
+        <Link to="/box/usage">{t("box.usage")}</Link>
+        {manages ? <Link to="/box/audit">{t("box.audit")}</Link> : null}
         <Link to="/box/account">{t("box.account")}</Link>
       </nav>
       <Outlet />

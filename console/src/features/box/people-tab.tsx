@@ -1,13 +1,13 @@
-/** @file People who may sign in, and keys for programs. */
+/** @file People who may sign in. */
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { ApiKey, Person } from "#client";
+import type { Person } from "#client";
 import type { Role } from "#contracts";
 import { client } from "../../api/client.ts";
-import { keysQuery, peopleQuery, sessionQuery, useAction } from "../../api/queries.ts";
+import { peopleQuery, sessionQuery, useAction } from "../../api/queries.ts";
 import { startViewAs } from "../../api/view-as.ts";
-import { Button, CopyButton, IconButton, Notice, Skeletons } from "../../ui/basics.tsx";
+import { Button, IconButton, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
@@ -24,7 +24,6 @@ export function PeopleTab() {
     <div className="page-body">
       <People self={self} />
       <Invitations />
-      <Keys />
     </div>
   );
 }
@@ -179,102 +178,5 @@ function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
         </div>
       </form>
     </Dialog>
-  );
-}
-
-function Keys() {
-  const { t } = useTranslation();
-  const keys = useQuery(keysQuery());
-  const removing = useRemoving();
-  const [made, setMade] = useState<ApiKey | null>(null);
-  const [naming, setNaming] = useState(false);
-  const create = useAction(client.account.createKey, [["keys"]]);
-  const shown = keys.data?.filter((key) => !removing.has(key.id)) ?? [];
-  return (
-    <section className="col" style={{ gap: 8 }}>
-      <div className="row">
-        <h2 className="label">{t("keys.title")}</h2>
-        <Button small className="end" icon={PlusIcon} onClick={() => setNaming(true)}>
-          {t("keys.add")}
-        </Button>
-      </div>
-      <p className="muted small">
-        {t("keys.hint")} <code>{`${location.origin}/v1`}</code>
-      </p>
-      {made?.key === undefined ? null : (
-        <Notice tone="accent" icon={KeyIcon} action={<CopyButton text={made.key} label={t("keys.copy")} />}>
-          <p>
-            <strong>{t("keys.once")}</strong>
-          </p>
-          <p className="mono" style={{ overflowWrap: "anywhere" }}>
-            {made.key}
-          </p>
-        </Notice>
-      )}
-      {keys.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
-      {keys.isError ? <ErrorCard error={keys.error} onRetry={() => void keys.refetch()} /> : null}
-      {shown.length > 0 ? (
-        <ul className="card lines">
-          {shown.map((key) => (
-            <KeyRow key={key.id} item={key} />
-          ))}
-        </ul>
-      ) : null}
-      {keys.isSuccess && shown.length === 0 ? <p className="muted small">{t("keys.empty")}</p> : null}
-      {naming ? (
-        <Dialog title={t("keys.add")} onClose={() => setNaming(false)}>
-          <form
-            className="col"
-            style={{ gap: 14 }}
-            onSubmit={(event) => {
-              event.preventDefault();
-              const name = String(new FormData(event.currentTarget).get("name")).trim();
-              create.mutate({ name }, { onSuccess: (key) => (setMade(key), setNaming(false)) });
-            }}
-          >
-            <div className="field">
-              <label htmlFor="key-name">{t("keys.name")}</label>
-              <input id="key-name" name="name" className="input" required maxLength={100} autoFocus placeholder={t("keys.nameExample")} />
-            </div>
-            {create.isError ? <ErrorCard error={create.error} /> : null}
-            <div className="actions">
-              <Button onClick={() => setNaming(false)}>{t("common.cancel")}</Button>
-              <Button look="primary" type="submit" busy={create.isPending}>
-                {t("common.create")}
-              </Button>
-            </div>
-          </form>
-        </Dialog>
-      ) : null}
-    </section>
-  );
-}
-
-function KeyRow({ item }: { readonly item: ApiKey }) {
-  const { t } = useTranslation();
-  const { ago } = useFormat();
-  const words = useErrorWords();
-  const remove = useAction(() => client.account.removeKey(item.id), [["keys"]]);
-  return (
-    <li className="model row wrap">
-      <KeyIcon size={15} aria-hidden />
-      <strong className="clip">{item.name}</strong>
-      <span className="mono muted">{item.prefix}…</span>
-      <span className="row end">
-        <span className="muted tiny">{item.lastUsedAt === null ? t("keys.unused") : t("keys.used", { time: ago(item.lastUsedAt) })}</span>
-        <IconButton
-          label={t("keys.remove", { name: item.name })}
-          icon={RemoveIcon}
-          onClick={() =>
-            removeWithUndo(
-              item.id,
-              t("keys.removed", { name: item.name }),
-              () => remove.mutateAsync(undefined),
-              (error) => showToast(words(error).message),
-            )
-          }
-        />
-      </span>
-    </li>
   );
 }

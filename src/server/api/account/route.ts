@@ -1,14 +1,13 @@
-/** @file Set-up, sign-in and API keys. */
+/** @file Set-up and sign-in. */
 import { z } from "@hono/zod-openapi";
 import { defined } from "../../body.ts";
 import { readCredentials, type ServerParts } from "../../context.ts";
 import { refuseCrossSite } from "../../security.ts";
-import { type Api, define, items } from "../define.ts";
+import { type Api, define } from "../define.ts";
 import { ownRoutes, welcome } from "./own-route.ts";
-import { apiKey, email, newApiKey, password, personName, session } from "./schema.ts";
+import { email, password, personName, session } from "./schema.ts";
 
 const tag = "account";
-const byId = z.object({ id: z.string() });
 
 export function accountRoutes(api: Api, parts: ServerParts): void {
   const { platform } = parts;
@@ -87,55 +86,4 @@ export function accountRoutes(api: Api, parts: ServerParts): void {
     },
   );
   ownRoutes(api, parts);
-  keyRoutes(api, parts);
-}
-
-function keyRoutes(api: Api, parts: ServerParts): void {
-  const { platform } = parts;
-  define(
-    api,
-    parts,
-    {
-      method: "get",
-      path: "/keys",
-      id: "listKeys",
-      tag,
-      summary: "List API keys: one's own, an administrator's view all",
-      zh: "列出 API 密钥：自己的；管理员可见全部",
-      output: items(apiKey),
-    },
-    async ({ actor }) => ({ items: await platform.listKeys(actor) }),
-  );
-  define(
-    api,
-    parts,
-    {
-      method: "post",
-      path: "/keys",
-      id: "createKey",
-      tag,
-      summary: "Make an API key; it is shown this once",
-      zh: "创建 API 密钥，只显示这一次",
-      body: z.object({ name: z.string().trim().min(1).max(100), expiresAt: z.iso.datetime().optional() }),
-      output: newApiKey,
-      status: 201,
-    },
-    async ({ actor, body }) => await platform.createKey(actor, defined(body)),
-  );
-  define(
-    api,
-    parts,
-    {
-      method: "delete",
-      path: "/keys/{id}",
-      id: "removeKey",
-      tag,
-      summary: "Remove an API key; it stops working at once",
-      zh: "移除 API 密钥，立即失效",
-      params: byId,
-    },
-    async ({ actor, params }) => {
-      await platform.removeKey(actor, params.id);
-    },
-  );
 }

@@ -1,4 +1,4 @@
-/** @file Wire shapes of people, keys and sessions. */
+/** @file Wire shapes of people and sessions. */
 import { z } from "@hono/zod-openapi";
 
 export const password = z.string().min(8, "expected at least 8 characters").max(256);
@@ -26,15 +26,3 @@ export const person = z
     createdAt: z.string(),
   })
   .openapi("Person");
-export const apiKey = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    prefix: z.string(),
-    personId: z.string().nullable(),
-    createdAt: z.string(),
-    lastUsedAt: z.string().nullable(),
-    expiresAt: z.string().nullable(),
-  })
-  .openapi("ApiKey");
-export const newApiKey = apiKey.extend({ key: z.string().openapi({ description: "Shown only now." }) }).openapi("NewApiKey");

@@ -38,6 +38,7 @@ export function answerRoutes(api: Api, parts: ServerParts): void {
       method: "post",
       path: "/ask",
       id: "ask",
+      asks: true,
       tag,
       summary: "Ask knowledge bases one question",
       zh: "向知识库提一个问题",
@@ -48,6 +49,8 @@ export function answerRoutes(api: Api, parts: ServerParts): void {
     },
     async ({ actor, body, c, signal: outer }) => {
       const { question, messages, filter: chosen, ...rest } = body;
+      // A quota that is used up is a status, not an event of a stream.
+      parts.services.meter.check(actor);
       const { signal, abort } = requestSignal(outer);
       const source = answers.answer(actor, {
         ...defined(rest),

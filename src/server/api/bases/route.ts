@@ -115,6 +115,7 @@ function searchRoutes(api: Api, parts: ServerParts): void {
       method: "post",
       path: "/bases/{id}/search",
       id: "search",
+      asks: true,
       tag,
       summary: "Search: by words and meaning, with the rank of each hit in both lists",
       zh: "检索：按词和按义，附每条结果在两个列表中的名次",
