@@ -10,6 +10,7 @@ import type { OperationsService } from "./operations.ts";
 import type { PeopleService } from "./people.ts";
 import type { Actor } from "./platform.ts";
 
+import type { PrivacyService } from "./privacy.ts";
 import type { RetrieveFilter, RetrieveResult } from "./retrieval.ts";
 import type { KeysService, Meter, UsageService } from "./usage.ts";
 
@@ -315,6 +316,7 @@ export type Services = {
   readonly keys: KeysService;
   readonly usage: UsageService;
   readonly audit: AuditService;
+  readonly privacy: PrivacyService;
   /** Counts requests and sends back what is over its quota. A remote box does it itself. */
   readonly meter: Meter;
 };

@@ -13,6 +13,7 @@ import { addKb } from "./kb.ts";
 import { addKeys } from "./keys.ts";
 import { addModels } from "./models.ts";
 import { addPeople } from "./people.ts";
+import { addPrivacy } from "./privacy.ts";
 import { addRestore } from "./restore.ts";
 import { addService } from "./service.ts";
 import { addStart } from "./start.ts";
@@ -32,6 +33,7 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addKeys,
   addUsage,
   addAudit,
+  addPrivacy,
   addBundle,
   addUpgrade,
   addService,
