@@ -254,7 +254,7 @@ export const services = scriptedServices({
       jobs: { running: 0, queued: 0, failed: 0 },
       dataFolder: "/d",
     }),
-    doctor: async () => [{ name: "n", ok: true, found: "f", hint: "" }],
+    doctor: async () => [{ name: "n", ok: true, found: "f", hint: "", zh: { name: "名", found: "见", hint: "" } }],
     listJobs: async () => [job],
     cancelJob: async (_, id) => gone(id, "not_found"),
     retryJob: async (_, id) => gone(id, "not_found"),

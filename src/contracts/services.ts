@@ -292,7 +292,14 @@ export type SystemInfo = {
   readonly dataFolder: string;
 };
 
-export type Check = { readonly name: string; readonly ok: boolean; readonly found: string; readonly hint: string };
+export type Check = {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  readonly hint: string;
+  /** The same in Chinese; `name` stays what programs look for. */
+  readonly zh: { readonly name: string; readonly found: string; readonly hint: string };
+};
 
 export type SystemService = {
   ready(): Promise<ReadyState>;
