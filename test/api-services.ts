@@ -164,6 +164,8 @@ const usageSum = {
   completionTokens: 3,
   cachedTokens: 0,
 };
+const masks = { input: [], output: [], stored: [], onInput: "mask", words: [] } as const;
+const forEver = { historyDays: null, uploadsDays: null, logsDays: null, auditDays: null, usageDays: null };
 const noLimits = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null, tokensPerMonth: null, concurrent: null };
 
 export const services = scriptedServices({
@@ -252,7 +254,7 @@ export const services = scriptedServices({
       jobs: { running: 0, queued: 0, failed: 0 },
       dataFolder: "/d",
     }),
-    doctor: async () => [{ name: "n", ok: true, found: "f", hint: "" }],
+    doctor: async () => [{ name: "n", ok: true, found: "f", hint: "", zh: { name: "名", found: "见", hint: "" } }],
     listJobs: async () => [job],
     cancelJob: async (_, id) => gone(id, "not_found"),
     retryJob: async (_, id) => gone(id, "not_found"),
@@ -283,4 +285,22 @@ export const services = scriptedServices({
     },
   },
   meter: { check: () => undefined },
+  privacy: {
+    readMasks: async () => masks,
+    writeMasks: async () => masks,
+    tryMasks: async (_actor, text) => ({ input: text, output: text, stored: text }),
+    maskHistory: async () => ({ turns: 0, answers: 0, gaps: 0, chats: 0 }),
+    readRetention: async () => forEver,
+    writeRetention: async () => forEver,
+    runRetention: async () => ({ at, removed: { chats: 0, answers: 0, gaps: 0, documents: 0, logLines: 0, auditRows: 0, usageRows: 0 }, held: 0 }),
+    listHolds: async () => [],
+    addHold: async (_actor, hold) => ({ ...hold, id: "hold_1", createdAt: at, releasedAt: null }),
+    releaseHold: async (_actor, id) => gone(id, "not_found"),
+    async *exportPerson(_actor, person) {
+      gone(person, "not_found");
+      yield '{"table":"people","row":{}}';
+    },
+    erasePerson: async (_actor, person) => (gone(person, "not_found"), { id: "erasure_1", at, erased: {}, kept: [], traces: [] }),
+    listErasures: async () => [],
+  },
 });

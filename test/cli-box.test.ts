@@ -170,6 +170,11 @@ test("doctor and models: a line each", async () => {
   expect(doctor.lines.length).toBeGreaterThan(5);
   for (const line of doctor.lines)
     expect(line).toEqual({ name: expect.any(String), ok: expect.any(Boolean), found: expect.any(String), hint: expect.any(String) });
+  // In Chinese every line is Chinese, what to do included: the two models are switched off here.
+  const chinese = (await starbox("doctor", "--lang", "zh")).out.trim().split("\n");
+  expect(chinese.filter((line) => /^[✓✗] /.test(line)).every((line) => /^[✓✗] [一-鿿]+：/.test(line))).toBe(true);
+  expect(chinese.some((line) => line.includes("语言模型：已关闭"))).toBe(true);
+  expect(chinese.some((line) => line.includes("请把 STARBOX_MODEL"))).toBe(true);
   const models = await starbox("models", "list", "--json");
   expect(models.lines).toContainEqual(
     expect.objectContaining({

@@ -19,6 +19,7 @@ const roomNames = [
   "keys",
   "usage",
   "audit",
+  "privacy",
   "meter",
 ] as const satisfies readonly Room[];
 type Script = { readonly [R in Room]?: Partial<Services[R]> };

@@ -66,6 +66,7 @@ test("kill -9: an answer that was acknowledged is counted exactly once", { timeo
   try {
     for (let kill = 0; kill < kills; kill++) {
       const box = await startBox({ env, dataDir });
+      await box.ready();
       const post = async (route: string, json: object, key = box.token): Promise<Response> =>
         await fetch(`${box.url}${route}`, {
           method: "POST",
@@ -73,6 +74,7 @@ test("kill -9: an answer that was acknowledged is counted exactly once", { timeo
           body: JSON.stringify(json),
         });
       let isDead = false;
+      let failure: unknown = null;
       const lane = async (streams: boolean): Promise<void> => {
         for (let n = 0; !isDead && n < 40; n++) {
           const key = (await (await post("/api/keys", { name: `k${n}` })).json()) as { id: string; key: string };
@@ -80,11 +82,17 @@ test("kill -9: an answer that was acknowledged is counted exactly once", { timeo
           acks.push(await ask(post, key, streams, 6 + (n % 5)));
         }
       };
-      const lanes = [lane(true), lane(false), lane(true)].map(async (work) => await work.catch(() => undefined));
-      while (acks.length < 6 * (kill + 1)) await new Promise((resolve) => setTimeout(resolve, 50));
-      box.process.kill("SIGKILL");
+      const lanes = [lane(true), lane(false), lane(true)].map(
+        async (work) =>
+          await work.catch((error: unknown) => {
+            if (!isDead) failure = error;
+          }),
+      );
+      while (acks.length < 6 * (kill + 1) && failure === null) await new Promise((resolve) => setTimeout(resolve, 50));
       isDead = true;
+      box.process.kill("SIGKILL");
       await Promise.all(lanes);
+      expect(failure).toBeNull();
       await new Promise((resolve) =>
         box.process.exitCode === null && box.process.signalCode === null ? box.process.once("exit", resolve) : resolve(null),
       );

@@ -23,6 +23,7 @@ import { openGovernance } from "./governance.ts";
 import { readMachine } from "./machine.ts";
 import { createNights } from "./nights.ts";
 import { prepareModels } from "./prepare-models.ts";
+import { createPrivacy } from "./privacy.ts";
 import { createSystemService, readVersion } from "./system-service.ts";
 
 const samplesFolder = path.join(import.meta.dirname, "../../samples");
@@ -111,7 +112,26 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     readCurated: (kbId, viewer) => storage.curated.list(kbId).filter((row) => row.approved && row.documentIds.every((id) => access.sees(viewer, id))),
     pageAt: (versionId, offset) => storage.texts.pageAt(storage.versions.find(versionId)?.num ?? -1, offset),
   });
-  const assistants = createAssistants({ storage, answerer, models: meteredModels, access, audit, likeness: questionLikeness, newId, now });
+  const privacy = createPrivacy({
+    storage,
+    dataDir: settings.data,
+    audit,
+    knowledge,
+    backups: async () => (await nights.operations.listBackups()).length,
+    ended: (personId) => revocations.endPerson(personId),
+    logger,
+    now,
+  });
+  const assistants = createAssistants({
+    storage: { ...storage, ...privacy.history },
+    answerer,
+    models: meteredModels,
+    access,
+    audit,
+    likeness: questionLikeness,
+    newId,
+    now,
+  });
   // An embedder that arrives, however it came, sets waiting vectors going.
   let embedderReady = false;
   const stopListening = models.onChange(() => {
@@ -148,12 +168,15 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
 
   return {
     services: {
-      knowledge,
-      answers: meterAnswers(assistants.answers, meter),
-      chats: meterChats(assistants.chats, meter),
-      models: meteredModels,
+      ...privacy.guard({
+        knowledge,
+        answers: meterAnswers(assistants.answers, meter),
+        chats: meterChats(assistants.chats, meter),
+        models: meteredModels,
+        people,
+      }),
+      privacy: privacy.service,
       system,
-      people,
       operations: nights.operations,
       ...governance.services,
     },
@@ -165,7 +188,10 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     async start() {
       await ingest.resume();
       jobs.start();
-      if (options.serving) nights.start();
+      if (options.serving) {
+        nights.start();
+        privacy.start();
+      }
     },
     async chooseDefaults(signal) {
       await models.chooseDefaults(signal);
@@ -184,6 +210,7 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
       ),
     async close() {
       stopListening();
+      privacy.stop();
       await nights.stop();
       await jobs.stop();
       await ingest.close();

@@ -13,6 +13,8 @@ export type AuditLog = AuditSink & {
   onAppend(listener: () => void): () => void;
   /** Entries after a row, oldest first: for what passes them on. */
   entriesAfter(seq: number): Iterable<AuditEntry>;
+  /** By or about a person, oldest first. */
+  entriesOf(personId: string): Iterable<AuditEntry>;
   lastSeq(): number;
   /** Takes a person out of every row's personal part; the chain stays whole. Returns how many rows. */
   erasePerson(personId: string, words: readonly string[], by: Actor): number;
@@ -99,6 +101,9 @@ export function openAuditLog({ store, dataDir, hostname, now = Date.now, syslogS
   return {
     record,
     entriesAfter: (seq) => entriesAfter(seq),
+    *entriesOf(personId) {
+      for (const entry of entriesAfter(0)) if (matches(entry, { personId })) yield entry;
+    },
     lastSeq: () => head.seq,
     onAppend(listener) {
       listeners.add(listener);

@@ -21,21 +21,28 @@ import type {
   Directory,
   DocumentInfo,
   DueReview,
+  ErasureReport,
+  Hold,
   Invitation,
   JobInfo,
   KeyScopeInput,
   KnowledgeBaseInfo,
   KnowledgeGap,
   KnowledgeService,
+  MaskPlace,
+  MaskPolicy,
   ModelInfo,
   NewApiKey,
   Page,
   PersonInfo,
+  PrivacyService,
   Quota,
   QuotaKind,
   QuotaLimits,
   ReadyState,
   RehearsalReport,
+  RetentionPolicy,
+  RetentionReport,
   RetrieveFilter,
   RetrieveResult,
   Role,
@@ -73,6 +80,7 @@ export function createClient(options: ClientOptions) {
     keys: keys(http),
     usage: usage(http),
     audit: audit(http),
+    privacy: privacy(http),
   };
 }
 
@@ -268,5 +276,24 @@ function audit(http: Http) {
     status: () => http.json<AuditStatus>("GET", at("audit", "status")),
     export: (format: "jsonl" | "syslog", query: AuditQuery = {}) => http.send("GET", at("audit", "export"), { query: { ...query, format } }),
     exportUrl: (format: "jsonl" | "syslog") => http.url(at("audit", "export"), { format }),
+  };
+}
+
+function privacy(http: Http) {
+  return {
+    readMasks: () => http.json<MaskPolicy>("GET", at("privacy", "masks")),
+    writeMasks: (json: Partial<MaskPolicy>) => http.json<MaskPolicy>("PATCH", at("privacy", "masks"), { json }),
+    tryMasks: (text: string) => http.json<Record<MaskPlace, string>>("POST", at("privacy", "try"), { json: { text } }),
+    maskHistory: () => http.json<Awaited<ReturnType<PrivacyService["maskHistory"]>>>("POST", at("privacy", "mask-history"), { json: {} }),
+    readRetention: () => http.json<RetentionPolicy>("GET", at("privacy", "retention")),
+    writeRetention: (json: Partial<RetentionPolicy>) => http.json<RetentionPolicy>("PATCH", at("privacy", "retention"), { json }),
+    runRetention: () => http.json<RetentionReport>("POST", at("privacy", "retention", "run"), { json: {} }),
+    listHolds: () => items(http.json<Items<Hold>>("GET", at("privacy", "holds"))),
+    addHold: (json: { kind: Hold["kind"]; subject: string; reason: string }) => http.json<Hold>("POST", at("privacy", "holds"), { json }),
+    releaseHold: (id: string) => http.json<void>("DELETE", at("privacy", "holds", id)),
+    exportPerson: (person: string) => http.send("GET", at("privacy", "people", person, "export")),
+    exportPersonUrl: (person: string) => http.url(at("privacy", "people", person, "export")),
+    erasePerson: (person: string) => http.json<ErasureReport>("POST", at("privacy", "people", person, "erase"), { json: {} }),
+    listErasures: () => items(http.json<Items<ErasureReport>>("GET", at("privacy", "erasures"))),
   };
 }

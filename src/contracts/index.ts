@@ -53,6 +53,17 @@ export type {
   Role,
   Team,
 } from "./platform.ts";
+export type {
+  ErasureReport,
+  Hold,
+  HoldKind,
+  MaskKind,
+  MaskPlace,
+  MaskPolicy,
+  PrivacyService,
+  RetentionPolicy,
+  RetentionReport,
+} from "./privacy.ts";
 export type { Edition, RetrieveFilter, RetrieveHit, RetrieveRequest, RetrieveResult, Retriever, Viewer } from "./retrieval.ts";
 export type {
   AddedFile,

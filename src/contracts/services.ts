@@ -10,6 +10,7 @@ import type { OperationsService } from "./operations.ts";
 import type { PeopleService } from "./people.ts";
 import type { Actor } from "./platform.ts";
 
+import type { PrivacyService } from "./privacy.ts";
 import type { RetrieveFilter, RetrieveResult } from "./retrieval.ts";
 import type { KeysService, Meter, UsageService } from "./usage.ts";
 
@@ -291,7 +292,14 @@ export type SystemInfo = {
   readonly dataFolder: string;
 };
 
-export type Check = { readonly name: string; readonly ok: boolean; readonly found: string; readonly hint: string };
+export type Check = {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  readonly hint: string;
+  /** The same in Chinese; `name` stays what programs look for. */
+  readonly zh: { readonly name: string; readonly found: string; readonly hint: string };
+};
 
 export type SystemService = {
   ready(): Promise<ReadyState>;
@@ -315,6 +323,7 @@ export type Services = {
   readonly keys: KeysService;
   readonly usage: UsageService;
   readonly audit: AuditService;
+  readonly privacy: PrivacyService;
   /** Counts requests and sends back what is over its quota. A remote box does it itself. */
   readonly meter: Meter;
 };

@@ -3,5 +3,6 @@ export { type AccessStore, createAccess } from "./access.ts";
 export { createKeysService } from "./keys.ts";
 export { createPeopleService, type PeopleServiceDeps } from "./people-service.ts";
 export { createPlatform, type PlatformOptions } from "./platform.ts";
+export { lastAdministrator } from "./problems.ts";
 export { createRevocations, type Revocations } from "./revocations.ts";
 export type { PeopleStore } from "./store.ts";

@@ -16,6 +16,7 @@ export { type DataLock, type LockHolder, lockDataFolder, readLockHolder } from "
 export { hasPendingMigrations, type Migration, migrate, newestSchema, readSchemaVersion } from "./migrate.ts";
 export { openStorage, type SettingRepository, type Storage } from "./open.ts";
 export { type AuthRow, type AuthWhere, createPeopleStore, type PeopleStore } from "./people.ts";
+export type { PrivacyRepository } from "./privacy.ts";
 export { type DatabaseFacts, describeDatabase, snapshotDatabase } from "./snapshot.ts";
 export type { InvitationRow, SecondFactorRow } from "./teams.ts";
 export type { UsageRepository } from "./usage.ts";

@@ -33,6 +33,7 @@ import { keepCopy } from "./kept.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
 import { hasPendingMigrations, migrate } from "./migrate.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
+import { createPrivacyRepository, type PrivacyRepository } from "./privacy.ts";
 import { createUsageRepository, type UsageRepository } from "./usage.ts";
 
 export type Storage = {
@@ -59,6 +60,7 @@ export type Storage = {
   readonly access: AccessRepository;
   readonly audit: AuditRepository;
   readonly usage: UsageRepository;
+  readonly privacy: PrivacyRepository;
   transaction<T>(work: () => T): T;
   /** For what can be made again after a power cut (a killed process loses nothing): no wait for the disk. */
   transactionRelaxed<T>(work: () => T): T;
@@ -128,6 +130,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     access: createAccessRepository(connection),
     audit: createAuditRepository(connection),
     usage: createUsageRepository(connection),
+    privacy: createPrivacyRepository(connection),
     transaction: (work) => connection.transaction(work),
     transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
     forgetDocuments: (documentIds) => forgetDocuments(connection, documentIds),

@@ -40,6 +40,7 @@ beforeAll(async () => {
     keys: "/box/keys",
     usage: "/box/usage",
     audit: "/box/audit",
+    privacy: "/box/privacy",
     "no such page": "/nowhere",
   };
 }, 200_000);

@@ -89,6 +89,9 @@ export const reviewsQuery = () => queryOptions({ queryKey: ["reviews"], queryFn:
 export const quotasQuery = () => queryOptions({ queryKey: ["quotas"], queryFn: client.usage.listQuotas });
 export const usageQuery = (query: UsageQuery) =>
   queryOptions({ queryKey: ["usage", query], queryFn: () => client.usage.sum(query), refetchInterval: 30_000 });
+export const masksQuery = () => queryOptions({ queryKey: ["privacy", "masks"], queryFn: client.privacy.readMasks });
+export const retentionQuery = () => queryOptions({ queryKey: ["privacy", "retention"], queryFn: client.privacy.readRetention });
+export const holdsQuery = () => queryOptions({ queryKey: ["privacy", "holds"], queryFn: client.privacy.listHolds });
 export const auditStatusQuery = () => queryOptions({ queryKey: ["audit", "status"], queryFn: client.audit.status });
 export const auditPages = (query: AuditQuery) =>
   infiniteQueryOptions({

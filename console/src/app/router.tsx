@@ -122,6 +122,7 @@ const permissionsRoute = createRoute({ ...inBox("/permissions"), component: lazy
 const accountRoute = createRoute({ ...inBox("/account"), component: lazyRouteComponent(box, "AccountTab") });
 const keysRoute = createRoute({ ...inBox("/keys"), component: lazyRouteComponent(box, "KeysTab") });
 const usageRoute = createRoute({ ...inBox("/usage"), component: lazyRouteComponent(box, "UsageTab") });
+const privacyRoute = createRoute({ ...inBox("/privacy"), component: lazyRouteComponent(box, "PrivacyTab") });
 const auditRoute = createRoute({ ...inBox("/audit"), component: lazyRouteComponent(box, "AuditTab") });
 const peopleRoute = createRoute({ ...inBox("/people"), component: lazyRouteComponent(box, "PeopleTab") });
 
@@ -147,6 +148,7 @@ const routeTree = rootRoute.addChildren([
       keysRoute,
       usageRoute,
       auditRoute,
+      privacyRoute,
     ]),
   ]),
 ]);

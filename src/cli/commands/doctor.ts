@@ -13,9 +13,11 @@ export function addDoctor(program: Command, { add, run }: Builder): void {
       const { terminal } = cli;
       const checks = await withBox(cli, async ({ services }) => await services.system.doctor());
       for (const check of checks) {
+        const { zh, ...line } = check;
+        const hint = terminal.text(check.hint, zh.hint);
         terminal.result(
-          check,
-          `${check.ok ? "✓" : "✗"} ${check.name}${terminal.text(": ", "：")}${check.found}${check.ok || check.hint === "" ? "" : `\n    ${check.hint}`}`,
+          line,
+          `${check.ok ? "✓" : "✗"} ${terminal.text(`${check.name}: ${check.found}`, `${zh.name}：${zh.found}`)}${check.ok || hint === "" ? "" : `\n    ${hint}`}`,
         );
       }
       const bad = checks.filter((check) => !check.ok).length;

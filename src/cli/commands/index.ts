@@ -14,6 +14,7 @@ import { addKeys } from "./keys.ts";
 import { addModels } from "./models.ts";
 import { addOps } from "./ops.ts";
 import { addPeople } from "./people.ts";
+import { addPrivacy } from "./privacy.ts";
 import { addRestore } from "./restore.ts";
 import { addService } from "./service.ts";
 import { addStart } from "./start.ts";
@@ -33,6 +34,7 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addKeys,
   addUsage,
   addAudit,
+  addPrivacy,
   addBundle,
   addUpgrade,
   addService,

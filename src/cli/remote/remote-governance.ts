@@ -1,6 +1,6 @@
 /** @file Keys, usage and the audit log of a running box over HTTP. */
 import type { Client } from "#client";
-import type { AuditService, KeysService, UsageService } from "#contracts";
+import type { AuditService, KeysService, PrivacyService, UsageService } from "#contracts";
 import { readableError } from "./readable-error.ts";
 
 export const remoteKeys = ({ keys }: Client): KeysService => ({
@@ -23,6 +23,22 @@ export const remoteAudit = ({ audit }: Client): AuditService => ({
   verify: () => audit.verify(),
   status: () => audit.status(),
   export: (_actor, format, query) => responseLines(audit.export(format, query)),
+});
+
+export const remotePrivacy = ({ privacy }: Client): PrivacyService => ({
+  readMasks: () => privacy.readMasks(),
+  writeMasks: (_actor, policy) => privacy.writeMasks(policy),
+  tryMasks: (_actor, text) => privacy.tryMasks(text),
+  maskHistory: () => privacy.maskHistory(),
+  readRetention: () => privacy.readRetention(),
+  writeRetention: (_actor, policy) => privacy.writeRetention(policy),
+  runRetention: () => privacy.runRetention(),
+  listHolds: () => privacy.listHolds(),
+  addHold: (_actor, hold) => privacy.addHold(hold),
+  releaseHold: (_actor, id) => privacy.releaseHold(id),
+  exportPerson: (_actor, person) => responseLines(privacy.exportPerson(person)),
+  erasePerson: (_actor, person) => privacy.erasePerson(person),
+  listErasures: () => privacy.listErasures(),
 });
 
 /** Lines as they arrive. */

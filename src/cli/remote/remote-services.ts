@@ -14,7 +14,7 @@ import type {
   SystemService,
 } from "#contracts";
 import { readableError } from "./readable-error.ts";
-import { remoteAudit, remoteKeys, remoteUsage } from "./remote-governance.ts";
+import { remoteAudit, remoteKeys, remotePrivacy, remoteUsage } from "./remote-governance.ts";
 import { createRemoteEmbedder, createRemoteModel } from "./remote-models.ts";
 
 /** `actor` is ignored everywhere: the key says who acts. */
@@ -32,6 +32,7 @@ export function createRemoteServices(client: Client, openFile: (filePath: string
     keys: named(remoteKeys(client)),
     usage: named(remoteUsage(client)),
     audit: named(remoteAudit(client)),
+    privacy: named(remotePrivacy(client)),
     // The box counts what it is asked.
     meter: { check: () => undefined, enter: () => ({ record: () => undefined, end: () => undefined }) },
     people: named(people(client)),

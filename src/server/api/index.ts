@@ -14,6 +14,7 @@ import { modelRoutes } from "./models/route.ts";
 import { operationRoutes } from "./operations/route.ts";
 import { accessRoutes } from "./people/access-route.ts";
 import { peopleRoutes } from "./people/route.ts";
+import { privacyRoutes } from "./privacy/route.ts";
 import { systemRoutes } from "./system/route.ts";
 import { usageRoutes } from "./usage/route.ts";
 
@@ -24,6 +25,7 @@ export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
     keyRoutes,
     usageRoutes,
     auditRoutes,
+    privacyRoutes,
     peopleRoutes,
     accessRoutes,
     baseRoutes,

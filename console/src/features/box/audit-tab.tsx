@@ -28,7 +28,7 @@ export function AuditTab() {
         </Button>
         <label className="row small">
           {t("audit.filter")}
-          <select className="input" value={action} onChange={(event) => setAction(event.target.value)}>
+          <select className="input fit" value={action} onChange={(event) => setAction(event.target.value)}>
             <option value="">{t("audit.all")}</option>
             {kinds.map((kind) => (
               <option key={kind} value={kind}>

@@ -33,7 +33,12 @@ export function BoxLayout() {
         {manages || session?.actor?.role === "knowledge-owner" ? <Link to="/box/permissions">{t("box.permissions")}</Link> : null}
         <Link to="/box/keys">{t("box.keys")}</Link>
         <Link to="/box/usage">{t("box.usage")}</Link>
-        {manages ? <Link to="/box/audit">{t("box.audit")}</Link> : null}
+        {manages ? (
+          <>
+            <Link to="/box/audit">{t("box.audit")}</Link>
+            <Link to="/box/privacy">{t("box.privacy")}</Link>
+          </>
+        ) : null}
         <Link to="/box/account">{t("box.account")}</Link>
       </nav>
       <Outlet />

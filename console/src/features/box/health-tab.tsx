@@ -1,7 +1,7 @@
 /** @file The machine and the box on it: memory, disk, queue, processes, and the doctor's checks. */
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import type { SystemInfo } from "#contracts";
+import type { Check, SystemInfo } from "#contracts";
 import { doctorQuery, systemQuery } from "../../api/queries.ts";
 import { Badge, Progress, Skeletons } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
@@ -121,8 +121,9 @@ function Processes({ system }: { readonly system: SystemInfo }) {
 }
 
 function Checks() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const doctor = useQuery(doctorQuery());
+  const words = (check: Check) => (i18n.language.startsWith("zh") ? check.zh : check);
   return (
     <section className="card section">
       <h2>{t("box.checks")}</h2>
@@ -135,12 +136,12 @@ function Checks() {
               <Badge tone={check.ok ? "ok" : "warn"} icon={check.ok ? OkIcon : WarnIcon}>
                 <span className="sr">{check.ok ? t("box.checkOk") : t("box.checkBad")}</span>
               </Badge>
-              <span className="nowrap">{check.name}</span>
-              <span className="muted small clip end" title={check.found}>
-                {check.found}
+              <span className="nowrap">{words(check).name}</span>
+              <span className="muted small clip end" title={words(check).found}>
+                {words(check).found}
               </span>
             </span>
-            {check.ok || check.hint === "" ? null : <span className="soft small">{check.hint}</span>}
+            {check.ok || check.hint === "" ? null : <span className="soft small">{words(check).hint}</span>}
           </li>
         ))}
       </ul>

@@ -10,5 +10,6 @@ export { KeysTab } from "./keys-tab.tsx";
 export { ModelsTab } from "./models-tab.tsx";
 export { PeopleTab } from "./people-tab.tsx";
 export { PermissionsTab } from "./permissions-tab.tsx";
+export { PrivacyTab } from "./privacy-tab.tsx";
 export { TeamsTab } from "./teams-tab.tsx";
 export { UsageTab } from "./usage-tab.tsx";

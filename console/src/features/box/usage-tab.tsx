@@ -34,7 +34,7 @@ export function UsageTab() {
       <div className="row wrap">
         <label className="row small">
           {t("usage.span")}
-          <select className="input" value={days} onChange={(event) => setDays(Number(event.target.value) as typeof days)}>
+          <select className="input fit" value={days} onChange={(event) => setDays(Number(event.target.value) as typeof days)}>
             {spans.map((span) => (
               <option key={span} value={span}>
                 {t("usage.lastDays", { count: span })}
@@ -57,7 +57,7 @@ export function UsageTab() {
       <section className="col" style={{ gap: 8 }}>
         <label className="row small">
           {t("usage.by")}
-          <select className="input" value={group} onChange={(event) => setGroup(event.target.value as typeof group)}>
+          <select className="input fit" value={group} onChange={(event) => setGroup(event.target.value as typeof group)}>
             {groups.map((name) => (
               <option key={name} value={name}>
                 {t(`usage.by.${name}`)}

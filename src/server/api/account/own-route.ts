@@ -247,7 +247,8 @@ function oidcRoutes(api: Api, parts: ServerParts): void {
 
 /** As the browser knows this box. The provider only sends people back to addresses it has on its own list. */
 function ownOrigin(c: RequestContext, parts: ServerParts): string {
-  const host = c.req.header("host") ?? new URL(c.req.url).host;
-  const known = parts.settings.trustedOrigins.find((origin) => URL.parse(origin)?.host === host);
-  return known ?? new URL(`http://${host}`).origin;
+  const { host, secure } = c.get("origin");
+  const own = host ?? c.req.header("host") ?? new URL(c.req.url).host;
+  const known = parts.settings.trustedOrigins.find((origin) => URL.parse(origin)?.host === own);
+  return known ?? new URL(`${secure ? "https" : "http"}://${own}`).origin;
 }

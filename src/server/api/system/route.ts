@@ -36,7 +36,15 @@ const info = z
     dataFolder: z.string(),
   })
   .openapi("System");
-const check = z.object({ name: z.string(), ok: z.boolean(), found: z.string(), hint: z.string() }).openapi("Check");
+const check = z
+  .object({
+    name: z.string(),
+    ok: z.boolean(),
+    found: z.string(),
+    hint: z.string(),
+    zh: z.object({ name: z.string(), found: z.string(), hint: z.string() }),
+  })
+  .openapi("Check");
 const job = z
   .object({
     id: z.string(),
