@@ -67,28 +67,44 @@ static inline void store_as(char *p, int type, vf x) {
   *reinterpret_cast<vhu *>(p) = __builtin_convertvector(float_to_half(x), vh);
 }
 
-/** Widens n elements to f32. */
-static inline void widen_to(float *to, View v, int64_t at, int64_t n) {
-  const int64_t width = width_of(v.type);
-  const char *p = v.data + at * width;
+/** The type is chosen outside the loops. */
+template <int type>
+static inline void widen_typed(float *to, const char *p, int64_t n) {
+  const int64_t width = type == SB_F32 || type == SB_I32 ? 4 : 2;
   int64_t i = 0;
-  for (; i + W <= n; i += W) store(to + i, load_as(p + i * width, v.type));
+  for (; i + W <= n; i += W) store(to + i, load_as(p + i * width, type));
   if (i < n) {
     char part[SB_W * 4] = {};
     std::memcpy(part, p + i * width, static_cast<size_t>((n - i) * width));
-    store_part(to + i, load_as(part, v.type), n - i);
+    store_part(to + i, load_as(part, type), n - i);
   }
 }
-static inline void narrow_from(const float *x, View v, int64_t at, int64_t n) {
-  const int64_t width = width_of(v.type);
-  char *p = v.data + at * width;
+template <int type>
+static inline void narrow_typed(const float *x, char *p, int64_t n) {
+  const int64_t width = type == SB_F32 || type == SB_I32 ? 4 : 2;
   int64_t i = 0;
-  for (; i + W <= n; i += W) store_as(p + i * width, v.type, load(x + i));
+  for (; i + W <= n; i += W) store_as(p + i * width, type, load(x + i));
   if (i < n) {
     char part[SB_W * 4];
-    store_as(part, v.type, load_part(x + i, n - i));
+    store_as(part, type, load_part(x + i, n - i));
     std::memcpy(p + i * width, part, static_cast<size_t>((n - i) * width));
   }
+}
+
+/** Widens n elements to f32. */
+static void widen_to(float *to, View v, int64_t at, int64_t n) {
+  const char *p = v.data + at * width_of(v.type);
+  if (v.type == SB_BF16) widen_typed<SB_BF16>(to, p, n);
+  else if (v.type == SB_F32) std::memcpy(to, p, static_cast<size_t>(n) * 4);
+  else if (v.type == SB_F16) widen_typed<SB_F16>(to, p, n);
+  else widen_typed<SB_I32>(to, p, n);
+}
+static void narrow_from(const float *x, View v, int64_t at, int64_t n) {
+  char *p = v.data + at * width_of(v.type);
+  if (v.type == SB_BF16) narrow_typed<SB_BF16>(x, p, n);
+  else if (v.type == SB_F32) std::memmove(p, x, static_cast<size_t>(n) * 4);
+  else if (v.type == SB_F16) narrow_typed<SB_F16>(x, p, n);
+  else narrow_typed<SB_I32>(x, p, n);
 }
 
 /** n elements as f32: where they lie if they are f32, else widened into `buffer`. */
