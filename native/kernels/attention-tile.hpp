@@ -73,35 +73,77 @@ static inline int64_t strip_rows(int64_t rows) {
   return strips ? (rows + strips - 1) / strips : 1;
 }
 
-/** Rows of K or V as f32: transposed in panels and/or as padded rows. Rows past `end` up to the panel's border become 0. */
-static void pack_block(const float *const *source, int64_t count, int64_t width, int64_t padded, float *panels, float *rows_to) {
-  const int64_t whole = (count + NR - 1) / NR * NR;
-  for (int64_t r = 0; r < whole; r++) {
-    if (rows_to) {
-      float *to = rows_to + r * padded;
-      if (r < count) std::memcpy(to, source[r], static_cast<size_t>(width) * 4);
-      const int64_t filled = r < count ? width : 0;
-      std::memset(to + filled, 0, static_cast<size_t>(padded - filled) * 4);
-    }
+#if defined(__x86_64__)
+#if SB_W == 16
+typedef __m512 lanes;
+static inline lanes quads(const float *const *rows, int64_t d) {
+  lanes x = _mm512_castps128_ps512(_mm_loadu_ps(rows[0] + d));
+  x = _mm512_insertf32x4(x, _mm_loadu_ps(rows[4] + d), 1);
+  x = _mm512_insertf32x4(x, _mm_loadu_ps(rows[8] + d), 2);
+  return _mm512_insertf32x4(x, _mm_loadu_ps(rows[12] + d), 3);
+}
+#define SB_LANES(name) _mm512_##name
+#elif SB_W == 8
+typedef __m256 lanes;
+static inline lanes quads(const float *const *rows, int64_t d) {
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows[0] + d)), _mm_loadu_ps(rows[4] + d), 1);
+}
+#define SB_LANES(name) _mm256_##name
+#else
+typedef __m128 lanes;
+static inline lanes quads(const float *const *rows, int64_t d) { return _mm_loadu_ps(rows[0] + d); }
+#define SB_LANES(name) _mm_##name
+#endif
+/** Columns d .. d+3 of W rows, transposed: lane L of four vectors holds rows 4L .. 4L+3, so 4 by 4 within lanes is enough. */
+static inline void transpose_quad(const float *const *rows, int64_t d, float *to, int64_t stride) {
+  const lanes a = quads(rows, d), b = quads(rows + 1, d), c = quads(rows + 2, d), e = quads(rows + 3, d);
+  const lanes ab = SB_LANES(unpacklo_ps)(a, b), ce = SB_LANES(unpacklo_ps)(c, e), ab2 = SB_LANES(unpackhi_ps)(a, b), ce2 = SB_LANES(unpackhi_ps)(c, e);
+  store(to, reinterpret_cast<vf>(SB_LANES(shuffle_ps)(ab, ce, 0x44)));
+  store(to + stride, reinterpret_cast<vf>(SB_LANES(shuffle_ps)(ab, ce, 0xee)));
+  store(to + 2 * stride, reinterpret_cast<vf>(SB_LANES(shuffle_ps)(ab2, ce2, 0x44)));
+  store(to + 3 * stride, reinterpret_cast<vf>(SB_LANES(shuffle_ps)(ab2, ce2, 0xee)));
+}
+#else
+static inline void transpose_quad(const float *const *rows, int64_t d, float *to, int64_t stride) {
+  for (int64_t c = 0; c < 4; c++)
+    for (int64_t r = 0; r < W; r++) to[c * stride + r] = rows[r][d + c];
+}
+#endif
+
+/** Up to NR rows transposed into one panel [width][NR]; missing rows are zeros. */
+static inline void pack_panel(const float *const *source, int64_t count, int64_t width, float *to) {
+  if (count < NR) {
+    std::memset(to, 0, static_cast<size_t>(width) * NR * 4);
+    for (int64_t r = 0; r < count; r++)
+      for (int64_t d = 0; d < width; d++) to[d * NR + r] = source[r][d];
+    return;
   }
-  if (!panels) return;
-  for (int64_t p = 0; p < whole; p += NR) {
-    float *to = panels + p * width;
-    const int64_t have = count - p < NR ? count - p : NR;
-    if (have < NR) std::memset(to, 0, static_cast<size_t>(width) * NR * 4);
-    for (int64_t r = 0; r < have; r++)
-      for (int64_t d = 0; d < width; d++) to[d * NR + r] = source[p + r][d];
+  int64_t d = 0;
+  for (; d + 4 <= width; d += 4) {
+    transpose_quad(source, d, to + d * NR, NR);
+    transpose_quad(source + W, d, to + d * NR + W, NR);
   }
+  for (; d < width; d++)
+    for (int64_t r = 0; r < NR; r++) to[d * NR + r] = source[r][d];
 }
 
+/** Rows [begin, end) of one kv head of K or V as f32: transposed in panels and/or as padded rows, zeros up to the panel's border. */
 static void attention_pack(const AttentionJob &job, View source, int64_t kv_head, int64_t begin, int64_t end, float *panels, float *rows_to) {
   alignas(64) float buffer[NR * kMaxWidth];
   const float *at[NR];
-  const int64_t width = job.width;
+  const int64_t width = job.width, padded = job.padded;
   for (int64_t r = begin; r < end; r += NR) {
     const int64_t count = end - r < NR ? end - r : NR;
-    for (int64_t i = 0; i < count; i++) at[i] = read_row(source, ((r + i) * job.kv_heads + kv_head) * width, width, buffer + i * kMaxWidth);
-    pack_block(at, count, width, job.padded, panels ? panels + r * width : nullptr, rows_to ? rows_to + r * job.padded : nullptr);
+    for (int64_t i = 0; i < NR && rows_to; i++) {
+      float *to = rows_to + (r + i) * padded;
+      if (i < count) widen_to(to, source, ((r + i) * job.kv_heads + kv_head) * width, width);
+      const int64_t filled = i < count ? width : 0;
+      std::memset(to + filled, 0, static_cast<size_t>(padded - filled) * 4);
+    }
+    if (!panels) continue;
+    for (int64_t i = 0; i < count; i++)
+      at[i] = rows_to ? rows_to + (r + i) * padded : read_row(source, ((r + i) * job.kv_heads + kv_head) * width, width, buffer + i * kMaxWidth);
+    pack_panel(at, count, width, panels + r * width);
   }
 }
 

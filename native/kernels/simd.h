@@ -8,6 +8,9 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 #elif defined(__x86_64__)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own AVX-512 headers start from undefined vectors
+#endif
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -44,8 +47,12 @@ inline uint16_t narrow(float x) {
 }
 
 inline vf load(const uint16_t *p) {  // bf16
+#if SB_W == 8 && defined(__AVX2__)
+  return reinterpret_cast<vf>(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))), 16));
+#else
   const vh half = *reinterpret_cast<const vhu *>(p);
   return reinterpret_cast<vf>(__builtin_convertvector(half, vu) << 16);
+#endif
 }
 inline void store(uint16_t *p, vf x) {  // bf16
   const vu bits = reinterpret_cast<vu>(x);
