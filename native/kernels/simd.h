@@ -91,7 +91,7 @@ inline vf select(vi mask, vf yes, vf no) { return reinterpret_cast<vf>((mask & r
 /** a > b ? a : b, in one instruction where there is one that means just that. */
 inline vf vmax(vf a, vf b) {
 #if SB_W == 16
-  return reinterpret_cast<vf>(_mm512_maskz_max_ps(0xffff, reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+  return reinterpret_cast<vf>(_mm512_max_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
 #elif SB_W == 8
   return reinterpret_cast<vf>(_mm256_max_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
 #elif defined(__x86_64__)

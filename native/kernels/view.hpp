@@ -37,7 +37,7 @@ static inline float half_one(uint16_t h) {
 }
 /** W small whole numbers. */
 static inline vf load_bytes(const int8_t *p) {
-#if SB_W == 16
+#if SB_W == 16 && !defined(SB_EMULATE)
   return reinterpret_cast<vf>(_mm512_maskz_cvtepi32_ps(0xffff, _mm512_maskz_cvtepi8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))));
 #elif SB_W == 8
   return reinterpret_cast<vf>(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(p)))));
