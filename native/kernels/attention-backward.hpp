@@ -9,27 +9,40 @@ static inline int64_t padded16(int64_t n) { return (n + 15) / 16 * 16; }
 /** q and do [rows, padded], dq [rows, padded], delta [rows], two tiles. */
 static int64_t attention_backward_floats(const AttentionJob &job) { return padded16(kTileRows * (3 * job.padded + 1)) + 2 * kTileRows * kTileKeys + 64; }
 
-/** Columns [n0, n1) of a row: scores and do.V become the weights p and the scores' gradient ds. */
-static inline void backward_row(const AttentionJob &job, float *p, float *ds, int64_t n0, int64_t n1, float lse, float delta, bool cut, const TileMask &mask, int64_t row) {
-  const vf l = splat(lse), d = splat(delta);
+/** Columns [n0, n1) of a row: scores (times scale) and do.V become the weights p and the scores' gradient ds. */
+static inline void backward_row(const AttentionJob &job, float *p, float *ds, int64_t n0, int64_t n1, float lse, float delta, float scale, bool cut, const TileMask &mask, int64_t row) {
+  const vf l = splat(lse), d = splat(delta), f = splat(scale);
   if (cut) mask_row(mask, row, p, n0, n1);
   if (job.softcap > 0) {
     const vf cap = splat(job.softcap), none = splat(-__builtin_inff());
     for (int64_t j = n0; j < n1; j += W) {
-      const vf raw = load(p + j), t = vtanh(raw / cap), weight = select(raw == none, vf{}, vexp_fast(cap * t - l));
+      const vf raw = load(p + j), t = vtanh(f * raw / cap), weight = select(raw == none, vf{}, vexp_fast(cap * t - l));
       store(p + j, weight);
       store(ds + j, weight * (load(ds + j) - d) * (1.0f - t * t));
     }
     return;
   }
   for (int64_t j = n0; j < n1; j += W) {
-    const vf weight = vexp_fast(load(p + j) - l);
+    const vf weight = vexp_fast(load(p + j) * f - l);
     store(p + j, weight);
     store(ds + j, weight * (load(ds + j) - d));
   }
 }
 
+/** What is not computed counts as 0 in dk and dv. */
+static inline void clear_outside(float *row, int64_t n0, int64_t n1, int64_t keys) {
+  std::memset(row, 0, static_cast<size_t>(n0) * 4);
+  std::memset(row + n1, 0, static_cast<size_t>(keys - n1) * 4);
+}
+
+#if defined(SB_PAIRS)
+static void backward_pairs(const AttentionJob &job, const AttentionTask &task, int64_t head, float *dk, float *dv, float *work);
+#endif
+
 static void attention_backward(const AttentionJob &job, const AttentionTask &task, int64_t head, float *dk, float *dv, float *work) {
+#if defined(SB_PAIRS)
+  if (job.paired) return backward_pairs(job, task, head, dk, dv, work);
+#endif
   const int64_t kv = head / (job.heads / job.kv_heads), width = job.width, padded = job.padded, rows = task.rows;
   float *p = work, *ds = p + kTileRows * kTileKeys, *q = ds + kTileRows * kTileKeys, *d_o = q + kTileRows * padded, *dq = d_o + kTileRows * padded, *delta = dq + kTileRows * padded;
   std::memset(q, 0, static_cast<size_t>(3 * kTileRows * padded) * 4);
@@ -55,27 +68,15 @@ static void attention_backward(const AttentionJob &job, const AttentionTask &tas
     for (int64_t r = 0; r < rows; r += step) {
       const int64_t m = rows - r < step ? rows - r : step;
       int64_t first = 0, last = keys;
-      if (cut) {
-        first = keys, last = 0;
-        for (int64_t i = r; i < r + m; i++) {
-          if (mask.hi[i] <= mask.lo[i]) continue;
-          first = mask.lo[i] < first ? mask.lo[i] : first;
-          last = mask.hi[i] > last ? mask.hi[i] : last;
-        }
-        if (last <= first) first = last = 0;
-      }
+      if (cut && !seen_by(mask, r, m, keys, &first, &last)) first = last = 0;
       const int64_t n0 = first / NR * NR, n1 = (last + NR - 1) / NR * NR;
-      for (int64_t i = r; i < r + m && n1 - n0 < keys; i++) {  // what is not computed counts as 0 in dk and dv
-        float *pi = p + i * kTileKeys, *di = ds + i * kTileKeys;
-        std::memset(pi, 0, static_cast<size_t>(n0) * 4), std::memset(di, 0, static_cast<size_t>(n0) * 4);
-        std::memset(pi + n1, 0, static_cast<size_t>(keys - n1) * 4), std::memset(di + n1, 0, static_cast<size_t>(keys - n1) * 4);
-      }
+      for (int64_t i = r; i < r + m && n1 - n0 < keys; i++) clear_outside(p + i * kTileKeys, n0, n1, keys), clear_outside(ds + i * kTileKeys, n0, n1, keys);
       if (n1 == n0) continue;
       seen = r < seen ? r : seen;
       product<false, false>(score, r, m, n0, n1, 0, width);
       product<false, false>(slope, r, m, n0, n1, 0, width);
       for (int64_t i = r; i < r + m; i++)
-        backward_row(job, p + i * kTileKeys, ds + i * kTileKeys, n0, n1, job.lse[(task.row + i) * job.heads + head], delta[i], cut, mask, i);
+        backward_row(job, p + i * kTileKeys, ds + i * kTileKeys, n0, n1, job.lse[(task.row + i) * job.heads + head], delta[i], 1.0f, cut, mask, i);
       product<false, true>(to_q, r, m, 0, padded, first, last);
     }
     if (seen == rows) return;

@@ -43,19 +43,11 @@ static void forward_tile(const AttentionJob &job, const ForwardWork &w, int64_t 
   for (int64_t r = 0; r < rows; r += step) {
     const int64_t m = rows - r < step ? rows - r : step;
     int64_t first = 0, last = keys;
-    if (cut) {
-      first = keys, last = 0;
-      for (int64_t i = r; i < r + m; i++) {
-        if (mask.hi[i] <= mask.lo[i]) continue;
-        first = mask.lo[i] < first ? mask.lo[i] : first;
-        last = mask.hi[i] > last ? mask.hi[i] : last;
-      }
-      if (last <= first) continue;
-    }
+    if (cut && !seen_by(mask, r, m, keys, &first, &last)) continue;
     const int64_t n0 = first / NR * NR, n1 = (last + NR - 1) / NR * NR;
     product<false, false>(score, r, m, n0, n1, 0, job.width);
     for (int64_t i = r; i < r + m; i++)
-      softmax_step(w.scores + i * kTileKeys, n0, n1, job.softcap, cut, mask, i, w.most + i, w.sum + i, w.o + i * job.padded, job.padded);
+      softmax_step(w.scores + i * kTileKeys, n0, n1, 1.0f, job.softcap, cut, mask, i, w.most + i, w.sum + i, w.o + i * job.padded, job.padded);
     product<false, true>(value, r, m, 0, job.padded, first, last);
   }
 }
@@ -71,7 +63,14 @@ static void forward_end(const AttentionJob &job, const ForwardWork &w, int64_t r
   }
 }
 
+#if defined(SB_PAIRS)
+static void forward_pairs(const AttentionJob &job, const AttentionTask &task, int64_t head, int64_t heads, float *work);
+#endif
+
 static void attention_forward(const AttentionJob &job, const AttentionTask &task, int64_t head, int64_t heads, float *work) {
+#if defined(SB_PAIRS)
+  if (job.paired) return forward_pairs(job, task, head, heads, work);
+#endif
   const int64_t kv = head / (job.heads / job.kv_heads);
   for (int64_t h = 0; h < heads; h++) forward_begin(job, forward_work(job, work, h, heads), task.row, task.rows, head + h);
   const float *panels = job.k_panels + kv * job.panel_floats, *values = job.v_rows + kv * job.row_floats;

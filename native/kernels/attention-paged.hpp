@@ -11,12 +11,6 @@ struct Block8 {
   int8_t q[32];
 };
 
-static inline float half_one(uint16_t h) {
-  vu x{};
-  x[0] = h;
-  return half_to_float(x)[0];
-}
-
 /** n elements of a cache as f32; where they lie if they are f32. */
 static inline const float *cache_row(View cache, int64_t at, int64_t n, float *buffer) {
   if (cache.type != SB_Q8_0) return read_row(cache, at, n, buffer);
@@ -24,7 +18,7 @@ static inline const float *cache_row(View cache, int64_t at, int64_t n, float *b
     Block8 block;
     std::memcpy(&block, cache.data + (at + i) / 32 * static_cast<int64_t>(sizeof block), sizeof block);
     const float scale = half_one(block.scale);
-    for (int j = 0; j < 32; j++) buffer[i + j] = scale * static_cast<float>(block.q[j]);
+    for (int j = 0; j < 32; j += W) store(buffer + i + j, splat(scale) * load_bytes(block.q + j));
   }
   return buffer;
 }
@@ -56,23 +50,51 @@ static int64_t attention_paged_floats(const AttentionJob &job) {
   return attention_forward_floats(job, 1) + kTileKeys * (job.width + job.padded) + NR * job.width + 64;
 }
 
-/** Keys [key, key + count) of the sequence; rows of a page number out of range are zeros. */
-static void gather_tile(const PagedJob &job, View cache, int64_t kv, int64_t key, int64_t count, float *buffer, float *panels, float *rows_to) {
+/** Where row `position` of the sequence lies in a cache, for one kv head; -1 for a page number out of range. */
+static inline int64_t cache_at(const PagedJob &job, int64_t kv, int64_t position) {
+  const uint32_t at = static_cast<uint32_t>(position), rows = static_cast<uint32_t>(job.page_rows), index = at / rows;
+  const int64_t page = job.pages[index];
+  if (page < 0 || page >= job.n_pages) return -1;
+  return ((page * job.page_rows + (at - index * rows)) * job.base.kv_heads + kv) * job.base.width;
+}
+
+/** Pages lie anywhere, so no hardware prefetcher follows them: rows of the next tile are asked for while this one is read. */
+static inline void ask_for(View cache, int64_t place, int64_t width) {
+  const int64_t begin = cache.type == SB_Q8_0 ? place / 32 * static_cast<int64_t>(sizeof(Block8)) : place * width_of(cache.type);
+  const int64_t bytes = cache.type == SB_Q8_0 ? width / 32 * static_cast<int64_t>(sizeof(Block8)) : width * width_of(cache.type);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(cache.data + begin + i, 0, 2);
+  __builtin_prefetch(cache.data + begin + bytes - 1, 0, 2);
+}
+
+/** Keys [key, key + count) transposed into panels, values into padded rows; what is not there is zeros. */
+static void gather_tile(const PagedJob &job, int64_t kv, int64_t key, int64_t count, int64_t end, float *buffer, float *panels, float *values) {
   const AttentionJob &base = job.base;
+  const int64_t width = base.width, padded = base.padded;
   for (int64_t p = 0; p < count; p += NR) {
     const float *at[NR];
     const int64_t n = count - p < NR ? count - p : NR;
     for (int64_t i = 0; i < n; i++) {
-      const int64_t position = key + p + i, page = job.pages[position / job.page_rows];
-      float *own = buffer + i * base.width;
-      if (page < 0 || page >= job.n_pages) {
-        std::memset(own, 0, static_cast<size_t>(base.width) * 4);
-        at[i] = own;
-      } else {
-        at[i] = cache_row(cache, ((page * job.page_rows + position % job.page_rows) * base.kv_heads + kv) * base.width, base.width, own);
+      const int64_t place = cache_at(job, kv, key + p + i);
+      if (key + p + i + kTileKeys < end) {
+        const int64_t next = cache_at(job, kv, key + p + i + kTileKeys);
+        if (next >= 0) ask_for(base.k, next, width), ask_for(base.v, next, width);
       }
+      float *own = buffer + i * width, *value = values + (p + i) * padded;
+      at[i] = own;
+      if (place < 0) {
+        std::memset(own, 0, static_cast<size_t>(width) * 4);
+        std::memset(value, 0, static_cast<size_t>(width) * 4);
+        continue;
+      }
+      at[i] = cache_row(base.k, place, width, own);
+      const float *got = cache_row(base.v, place, width, value);
+      if (got != value) apply(width, value, [](vf x) { return x; }, got);
     }
-    pack_block(at, n, base.width, base.padded, panels ? panels + p * base.width : nullptr, rows_to ? rows_to + p * base.padded : nullptr);
+    for (int64_t i = 0; i < NR; i++) {
+      const int64_t filled = i < n ? width : 0;
+      if (padded > filled) std::memset(values + (p + i) * padded + filled, 0, static_cast<size_t>(padded - filled) * 4);
+    }
+    pack_panel(at, n, width, panels + p * width);
   }
 }
 
@@ -100,8 +122,7 @@ static void attention_paged(const PagedJob &job, int64_t begin, int64_t rows, in
       mask.hi[i] = static_cast<int32_t>(seen < 0 ? 0 : seen < have ? seen : have);
       cut = cut || mask.lo[i] > 0 || mask.hi[i] < keys;
     }
-    gather_tile(job, base.k, kv, key, have, buffer, panels, nullptr);
-    gather_tile(job, base.v, kv, key, have, buffer, nullptr, values);
+    gather_tile(job, kv, key, have, end, buffer, panels, values);
     forward_tile(base, w, all, panels, values, keys, mask, cut);
   }
   for (int64_t h = 0; h < heads; h++) {

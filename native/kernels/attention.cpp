@@ -10,11 +10,12 @@ namespace sb {
 
 extern const AttentionTable attention_base;
 #if defined(__x86_64__)
-extern const AttentionTable attention_avx2, attention_avx512;
+extern const AttentionTable attention_avx2, attention_avx512, attention_avx512bf16;
 #endif
 const AttentionTable &attention_now() {
 #if defined(__x86_64__)
-  if (isa() >= SB_ISA_AVX512) return attention_avx512;
+  if (isa() >= SB_ISA_AVX512_BF16) return attention_avx512bf16;
+  if (isa() == SB_ISA_AVX512) return attention_avx512;
   if (isa() == SB_ISA_AVX2) return attention_avx2;
 #endif
   return attention_base;
@@ -33,15 +34,15 @@ struct Parts {
   }
 };
 
-struct Sizes {
-  AttentionJob job;
-  int64_t group, groups;  // heads worked on together, and how many such groups there are
-};
-
 /** Sizes alone: no data is read, so it serves `scratch` too. */
 AttentionJob sizes_of(const Call &c, int first) {
   static const Segments none;
   return attention_job(c, first, nullptr, none, attention_now().panel);
+}
+
+/** Whether the tier's bf16 products take these operands as they are. */
+bool pairs(const AttentionJob &job) {
+  return attention_now().pairs && job.q.type == SB_BF16 && job.k.type == SB_BF16 && job.v.type == SB_BF16 && job.width % 2 == 0;
 }
 
 int64_t heads_together(const AttentionJob &job) { return std::min(kGroupHeads, job.kv_heads ? job.heads / job.kv_heads : 1); }
@@ -72,6 +73,7 @@ void run_attention(const Call &c) {
   if (job.tokens == 0 || job.heads == 0) return;
   job.o = view(*c.out[0]);
   job.lse = static_cast<float *>(c.out[1]->data);
+  job.paired = pairs(job);
   float *work;
   forward_parts(c, job, Parts{reinterpret_cast<float *>(c.scratch)}, &work);
   pack_all(c, job);
@@ -133,6 +135,7 @@ void run_backward(const Call &c) {
   job.o = view(*c.in[4]);
   job.lse = static_cast<float *>(c.in[5]->data);
   job.dq = view(*c.out[0]);
+  job.paired = pairs(job) && job.d_o.type == SB_BF16;
   float *dk, *dv, *work;
   backward_parts(c, job, Parts{reinterpret_cast<float *>(c.scratch)}, &dk, &dv, &work);
   pack_all(c, job);

@@ -23,6 +23,7 @@ struct AttentionJob {
   const int32_t *positions;                        // or nullptr: the row number
   float scale, softcap;
   bool causal;
+  bool paired;             // operands are bf16 and the tier multiplies them as pairs: the packed parts hold words of two bf16
   int64_t window;          // 0: none
   /* Packed operands, by kv head. */
   float *k_panels, *v_panels;  // transposed: [panel][D][panel width]
@@ -40,6 +41,7 @@ struct PagedJob {
 
 struct AttentionTable {
   int panel;               // columns of a panel
+  bool pairs;              // multiplies bf16 pairs
   /** Packs rows [begin, end) (begin a multiple of the panel, end too or the last) of one kv head: those targets that are set. */
   void (*pack)(const AttentionJob &job, View source, int64_t kv_head, int64_t begin, int64_t end, float *panels, float *rows);
   int64_t (*forward_floats)(const AttentionJob &job, int64_t heads);

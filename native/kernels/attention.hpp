@@ -3,11 +3,19 @@
 #include "attention-backward.hpp"
 #include "attention-forward.hpp"
 #include "attention-paged.hpp"
+#if defined(SB_PAIRS)
+#include "attention-pairs.hpp"
+#endif
 
 namespace sb {
 extern const AttentionTable SB_JOIN(attention, SB_TIER);
 const AttentionTable SB_JOIN(attention, SB_TIER) = {
     SB_TIER::NR,
+#if defined(SB_PAIRS)
+    true,
+#else
+    false,
+#endif
     SB_TIER::attention_pack,
     SB_TIER::attention_forward_floats,
     SB_TIER::attention_forward,

@@ -17,7 +17,7 @@ static inline vf vround(vf x) {
 
 static inline vf vsqrt(vf x) {
 #if SB_W == 16
-  return reinterpret_cast<vf>(_mm512_maskz_sqrt_ps(0xffff, reinterpret_cast<__m512>(x)));
+  return reinterpret_cast<vf>(_mm512_sqrt_ps(reinterpret_cast<__m512>(x)));
 #elif SB_W == 8
   return reinterpret_cast<vf>(_mm256_sqrt_ps(reinterpret_cast<__m256>(x)));
 #elif defined(__x86_64__)

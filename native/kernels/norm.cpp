@@ -111,7 +111,7 @@ void run_rope(const Call &c) {
   const RopePlan plan{heads, width, rotated, c.params[2] != 0, turns, c.params[3], static_cast<float>(c.params[4]), c.params[5] != 0 ? -1.0f : 1.0f};
   float *buffers = reinterpret_cast<float *>(c.scratch + round_up(rotated * 4, 64));
   each_row(c, tokens, heads * width, [&](int64_t t, int thread) {
-    float *own = buffers + thread * row_floats(2 * rotated + 2 * width);
+    float *own = buffers + thread * row_floats(2 * rotated + heads * width);
     table.rope(view(*c.out[0]), view(*c.in[0]), t, positions[t], plan, own, own + 2 * rotated);
   });
 }
@@ -140,7 +140,7 @@ const Register registered[] = {
     Register{{"rope", run_rope, check_rope,
               [](const Call &c) {
                 const int64_t rotated = static_cast<int64_t>(c.params[1]);
-                return round_up(rotated * 4, 64) + c.pool.threads() * row_floats(2 * rotated + 2 * c.in[0]->shape[2]) * 4;
+                return round_up(rotated * 4, 64) + c.pool.threads() * row_floats(2 * rotated + c.in[0]->shape[1] * c.in[0]->shape[2]) * 4;
               }}},
 };
 

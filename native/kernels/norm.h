@@ -22,7 +22,7 @@ struct NormTable {
   void (*rms_backward)(float *dx, float *dw, const float *dy, const float *x, const float *w, const float *residual, float rstd, float offset, int64_t n);
   void (*layer)(float *y, const float *x, const float *w, const float *b, double eps, int64_t n, float *mean, float *rstd);
   void (*layer_backward)(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w, const float *residual, float mean, float rstd, int64_t n);
-  /** All heads of one token. `angles` has room for 2 * rotated floats, `buffer` for 2 * width. */
+  /** All heads of one token. `angles` has room for 2 * rotated floats, `buffer` for all heads. */
   void (*rope)(View y, View x, int64_t token, int32_t position, const RopePlan &plan, float *angles, float *buffer);
   void (*add)(float *y, const float *x, int64_t n);
 };

@@ -116,13 +116,11 @@ static void rope_head(float *y, const float *x, const RopePlan &plan, const floa
 static void norm_rope(View y, View x, int64_t token, int32_t position, const RopePlan &plan, float *angles, float *buffer) {
   float *cosines = angles, *sines = angles + plan.rotated;
   rope_angles(cosines, sines, plan, static_cast<double>(position) * plan.position_scale);
-  for (int64_t h = 0; h < plan.heads; h++) {
-    const int64_t at = (token * plan.heads + h) * plan.width;
-    const float *from = read_row(x, at, plan.width, buffer);
-    float *to = open_row(y, at, buffer + plan.width);
-    rope_head(to, from, plan, cosines, sines);
-    commit_row(y, at, plan.width, to);
-  }
+  const int64_t all = plan.heads * plan.width, at = token * all;
+  const float *from = read_row(x, at, all, buffer);
+  float *to = open_row(y, at, buffer);
+  for (int64_t h = 0; h < all; h += plan.width) rope_head(to + h, from + h, plan, cosines, sines);
+  commit_row(y, at, all, to);
 }
 
 }  // namespace SB_TIER

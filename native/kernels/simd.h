@@ -8,6 +8,9 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 #elif defined(__x86_64__)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own AVX-512 headers start from undefined vectors
+#endif
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -44,8 +47,12 @@ inline uint16_t narrow(float x) {
 }
 
 inline vf load(const uint16_t *p) {  // bf16
+#if SB_W == 8 && defined(__AVX2__)
+  return reinterpret_cast<vf>(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))), 16));
+#else
   const vh half = *reinterpret_cast<const vhu *>(p);
   return reinterpret_cast<vf>(__builtin_convertvector(half, vu) << 16);
+#endif
 }
 inline void store(uint16_t *p, vf x) {  // bf16
   const vu bits = reinterpret_cast<vu>(x);
@@ -53,7 +60,12 @@ inline void store(uint16_t *p, vf x) {  // bf16
   const vu nan = (bits >> 16) | 0x40u;
   const vi is_nan = x != x;
   const vu y = (nan & reinterpret_cast<vu>(is_nan)) | (rounded & ~reinterpret_cast<vu>(is_nan));
+#if SB_W == 8 && defined(__AVX2__)
+  const __m256i words = reinterpret_cast<__m256i>(y);  // two instructions fewer than the conversion
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+#else
   *reinterpret_cast<vhu *>(p) = __builtin_convertvector(y, vh);
+#endif
 }
 inline float load1(const float *p) { return *p; }
 inline float load1(const uint16_t *p) { return widen(*p); }
@@ -71,12 +83,23 @@ inline float lanes_sum(vf x) {
 inline float lanes_max(vf x) {
   float lane[SB_W];
   std::memcpy(lane, &x, sizeof lane);
-  float m = lane[0];
-  for (int i = 1; i < SB_W; i++) m = lane[i] > m ? lane[i] : m;
-  return m;
+  for (int half = SB_W / 2; half; half /= 2)
+    for (int i = 0; i < half; i++) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
+  return lane[0];
 }
 inline vf select(vi mask, vf yes, vf no) { return reinterpret_cast<vf>((mask & reinterpret_cast<vi>(yes)) | (~mask & reinterpret_cast<vi>(no))); }
-inline vf vmax(vf a, vf b) { return select(a > b, a, b); }
+/** a > b ? a : b, in one instruction where there is one that means just that. */
+inline vf vmax(vf a, vf b) {
+#if SB_W == 16
+  return reinterpret_cast<vf>(_mm512_max_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+#elif SB_W == 8
+  return reinterpret_cast<vf>(_mm256_max_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
+#elif defined(__x86_64__)
+  return reinterpret_cast<vf>(_mm_max_ps(reinterpret_cast<__m128>(a), reinterpret_cast<__m128>(b)));
+#else
+  return select(a > b, a, b);
+#endif
+}
 inline vf vmin(vf a, vf b) { return select(a < b, a, b); }
 
 }  // namespace SB_TIER

@@ -26,6 +26,28 @@ static inline vf half_to_float(vu h) {
   const vu bits = (reinterpret_cast<vu>(scaled) & ~reinterpret_cast<vu>(special)) | ((magnitude | 0x7f800000u) & reinterpret_cast<vu>(special));
   return reinterpret_cast<vf>(bits | ((h & 0x8000u) << 16));
 }
+static inline float half_one(uint16_t h) {
+#if defined(__F16C__)
+  return _cvtsh_ss(h);
+#else
+  vu x{};
+  x[0] = h;
+  return half_to_float(x)[0];
+#endif
+}
+/** W small whole numbers. */
+static inline vf load_bytes(const int8_t *p) {
+#if SB_W == 16 && !defined(SB_EMULATE)
+  return reinterpret_cast<vf>(_mm512_maskz_cvtepi32_ps(0xffff, _mm512_maskz_cvtepi8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))));
+#elif SB_W == 8
+  return reinterpret_cast<vf>(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(p)))));
+#else
+  typedef int8_t bytes __attribute__((vector_size(SB_W)));
+  bytes part;
+  std::memcpy(&part, p, sizeof part);
+  return __builtin_convertvector(__builtin_convertvector(part, vi), vf);
+#endif
+}
 static inline vu float_to_half(vf x) {
   const vu w = reinterpret_cast<vu>(x), sign = (w >> 16) & 0x8000u, doubled = w + w;
   const vf magnitude = reinterpret_cast<vf>(w & 0x7fffffffu);
@@ -53,8 +75,14 @@ static inline vf load_as(const char *p, int type) {
     std::memcpy(&x, p, sizeof x);
     return __builtin_convertvector(x, vf);
   }
+#if SB_W == 8 && defined(__F16C__)
+  return reinterpret_cast<vf>(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))));
+#elif SB_W == 16 && !defined(SB_EMULATE)
+  return reinterpret_cast<vf>(_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p))));
+#else
   const vh half = *reinterpret_cast<const vhu *>(p);
   return half_to_float(__builtin_convertvector(half, vu));
+#endif
 }
 static inline void store_as(char *p, int type, vf x) {
   if (type == SB_F32) return store(reinterpret_cast<float *>(p), x);
@@ -67,28 +95,44 @@ static inline void store_as(char *p, int type, vf x) {
   *reinterpret_cast<vhu *>(p) = __builtin_convertvector(float_to_half(x), vh);
 }
 
-/** Widens n elements to f32. */
-static inline void widen_to(float *to, View v, int64_t at, int64_t n) {
-  const int64_t width = width_of(v.type);
-  const char *p = v.data + at * width;
+/** The type is chosen outside the loops. */
+template <int type>
+static inline void widen_typed(float *to, const char *p, int64_t n) {
+  const int64_t width = type == SB_F32 || type == SB_I32 ? 4 : 2;
   int64_t i = 0;
-  for (; i + W <= n; i += W) store(to + i, load_as(p + i * width, v.type));
+  for (; i + W <= n; i += W) store(to + i, load_as(p + i * width, type));
   if (i < n) {
     char part[SB_W * 4] = {};
     std::memcpy(part, p + i * width, static_cast<size_t>((n - i) * width));
-    store_part(to + i, load_as(part, v.type), n - i);
+    store_part(to + i, load_as(part, type), n - i);
   }
 }
-static inline void narrow_from(const float *x, View v, int64_t at, int64_t n) {
-  const int64_t width = width_of(v.type);
-  char *p = v.data + at * width;
+template <int type>
+static inline void narrow_typed(const float *x, char *p, int64_t n) {
+  const int64_t width = type == SB_F32 || type == SB_I32 ? 4 : 2;
   int64_t i = 0;
-  for (; i + W <= n; i += W) store_as(p + i * width, v.type, load(x + i));
+  for (; i + W <= n; i += W) store_as(p + i * width, type, load(x + i));
   if (i < n) {
     char part[SB_W * 4];
-    store_as(part, v.type, load_part(x + i, n - i));
+    store_as(part, type, load_part(x + i, n - i));
     std::memcpy(p + i * width, part, static_cast<size_t>((n - i) * width));
   }
+}
+
+/** Widens n elements to f32. */
+static void widen_to(float *to, View v, int64_t at, int64_t n) {
+  const char *p = v.data + at * width_of(v.type);
+  if (v.type == SB_BF16) widen_typed<SB_BF16>(to, p, n);
+  else if (v.type == SB_F32) std::memcpy(to, p, static_cast<size_t>(n) * 4);
+  else if (v.type == SB_F16) widen_typed<SB_F16>(to, p, n);
+  else widen_typed<SB_I32>(to, p, n);
+}
+static void narrow_from(const float *x, View v, int64_t at, int64_t n) {
+  char *p = v.data + at * width_of(v.type);
+  if (v.type == SB_BF16) narrow_typed<SB_BF16>(x, p, n);
+  else if (v.type == SB_F32) std::memmove(p, x, static_cast<size_t>(n) * 4);
+  else if (v.type == SB_F16) narrow_typed<SB_F16>(x, p, n);
+  else narrow_typed<SB_I32>(x, p, n);
 }
 
 /** n elements as f32: where they lie if they are f32, else widened into `buffer`. */
