@@ -47,10 +47,12 @@ export function translationUnits(architecture, variant) {
       .sort()
       .flatMap((name) => {
         const tier = tiers[name.split(".").at(-2)];
-        if (tier === undefined) return [{ file: path.join(native, folder, name), flags: [] }];
+        // Quantised values are specified to the bit: no multiplication may be joined with an addition unless written so.
+        const exact = name.startsWith("quant") ? ["-ffp-contract=off"] : [];
+        if (tier === undefined) return [{ file: path.join(native, folder, name), flags: exact }];
         if (!tier.on.includes(architecture)) return [];
         const flags = emulated && tier.flags.length > 0 ? x86 : tier.flags;
-        return [{ file: path.join(native, folder, name), flags: [`-DSB_TIER=${name.split(".").at(-2)}`, `-DSB_W=${tier.width}`, ...flags] }];
+        return [{ file: path.join(native, folder, name), flags: [`-DSB_TIER=${name.split(".").at(-2)}`, `-DSB_W=${tier.width}`, ...flags, ...exact] }];
       }),
   );
 }

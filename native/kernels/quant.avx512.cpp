@@ -1,0 +1,7 @@
+/** @file Quantised weights, tier avx512. */
+#include "quant.hpp"
+
+namespace sb {
+extern const QuantTable quant_avx512;
+const QuantTable quant_avx512 = SB_QUANT_TABLE;
+}  // namespace sb
