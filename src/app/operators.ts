@@ -1,8 +1,21 @@
 /** @file `starbox ops …`: opens the devices of this machine and hands them to `compute`'s list, verification and benchmark. */
 import os from "node:os";
 import { StarboxError } from "#base";
-import { benchCases, benchOps, CpuDevice, type Device, ensureNative, findGgmlChips, GgmlDevice, opNames, ops, startTorchPeer } from "#compute";
-import type { OperatorBenchRow, OperatorRow, Operators, OperatorsOptions } from "#contracts";
+import {
+  benchCases,
+  benchOps,
+  CpuDevice,
+  type Device,
+  ensureNative,
+  findGgmlChips,
+  GgmlDevice,
+  opNames,
+  ops,
+  ReferenceDevice,
+  startTorchPeer,
+  verifyOperator,
+} from "#compute";
+import type { OperatorBenchRow, OperatorRow, Operators, OperatorsOptions, OperatorVerifyRow } from "#contracts";
 import { readMachine } from "./machine.ts";
 import { readCommit } from "./system-service.ts";
 
@@ -28,6 +41,7 @@ export async function openDevices(options: OperatorsOptions): Promise<Device[]> 
       options.note(`${name}: ${error.message} ${error.hint ?? ""}`, `${name}：${error.zh?.message ?? error.message} ${error.zh?.hint ?? ""}`);
     }
   };
+  if (wanted === "reference") await open("reference", () => new ReferenceDevice());
   await open("cpu", () => openCpu(options));
   await open("ggml", () => new GgmlDevice({ threads: threadsOf(options) }));
   for (const chip of findGgmlChips()) if (chip.kind !== "processor") await open(`ggml:${chip.name}`, () => new GgmlDevice({ chip: chip.name }));
@@ -81,10 +95,20 @@ async function* bench(options: OperatorsOptions): AsyncGenerator<OperatorBenchRo
   for await (const row of benchOps(cases, { device, ggml, outside, rounds, probeSeconds: 0.3, signal })) yield { ...row, ...described };
 }
 
-export const operators: Operators = {
-  list,
-  bench,
-  async *verify() {
-    throw new StarboxError("unsupported", "not yet");
-  },
-};
+/** Every sample of every operator on the opened devices, against the float64 reference. */
+async function* verify(options: OperatorsOptions): AsyncGenerator<OperatorVerifyRow> {
+  const devices = await openDevices(options);
+  try {
+    for (const device of devices) {
+      for (const op of opNames) {
+        if (options.only !== null && !op.includes(options.only)) continue;
+        options.signal.throwIfAborted();
+        yield* verifyOperator(device, op);
+      }
+    }
+  } finally {
+    for (const device of devices) device[Symbol.dispose]();
+  }
+}
+
+export const operators: Operators = { list, verify, bench };

@@ -4,6 +4,7 @@ export type { CompileOptions, Device, DeviceTensor, Executable, MemoryNeed, RunO
 export { CpuDevice, type CpuOptions } from "./backends/cpu/cpu-device.ts";
 export { ensureNative, type NativeVariant } from "./backends/cpu/library.ts";
 export { findGgmlChips, type GgmlChip, GgmlDevice } from "./backends/ggml/ggml-device.ts";
+export { ReferenceDevice } from "./backends/reference/reference-device.ts";
 export { benchOps, type OpBenchRow, type OutsidePeer } from "./bench/bench-ops.ts";
 export { type BenchCase, benchCases } from "./bench/cases.ts";
 export { startTorchPeer } from "./bench/torch-peer.ts";
@@ -14,3 +15,4 @@ export { printProgram } from "./graph/print.ts";
 export type { Node, Program } from "./graph/program.ts";
 export type { Cost, OpForm, Params, Sample, Value } from "./op.ts";
 export { type OpName, opNames, ops } from "./ops/index.ts";
+export { type VerifyRow, verifyOperator } from "./verify/verify-operator.ts";

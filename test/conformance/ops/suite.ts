@@ -6,6 +6,7 @@ import { dtypes } from "../../../src/compute/dtype.ts";
 import type { Sample } from "../../../src/compute/op.ts";
 import { type OpName, opNames, ops } from "../../../src/compute/ops/index.ts";
 import { compareTensors, type Precision } from "../../../src/compute/verify/compare.ts";
+import { precisionOf } from "../../../src/compute/verify/precision.ts";
 import { runSample, whyNot } from "../../../src/compute/verify/run-sample.ts";
 import { forwardProgram, gradientProgram, noGradientReason, type SampleProgram } from "../../../src/compute/verify/sample-program.ts";
 
@@ -17,41 +18,6 @@ function answer(kind: string, op: OpName, sample: Sample, program: SampleProgram
   const known = answers.get(key) ?? runSample(reference, program);
   answers.set(key, known);
   return known;
-}
-
-/** Moves and choices have no rounding of their own. */
-const exactOps: ReadonlySet<OpName> = new Set<OpName>([
-  "neg",
-  "copy",
-  "cast",
-  "fill",
-  "reshape",
-  "relu",
-  "reluBackward",
-  "sliceRows",
-  "placeRows",
-  "concatRows",
-  "sliceColumns",
-  "placeColumns",
-  "concatColumns",
-  "transpose",
-  "swapAxes",
-  "repeatRow",
-  "maxColumns",
-  "topK",
-  "argmax",
-  "quantize",
-  "dequantize",
-  "cacheWrite",
-]);
-
-/** What the operands' types and the device's own word allow. */
-function precisionOf(device: Device, op: OpName, sample: Sample, { program }: SampleProgram): Precision {
-  if (exactOps.has(op)) return "exact";
-  const rounding = program.nodes.map((node) => device.rounding?.(program, node) ?? null);
-  if (rounding.includes("q8_0")) return "int8";
-  if (rounding.includes("bf16") || rounding.includes("f16")) return "bf16";
-  return sample.as === "bf16" || sample.inputs.some((input) => input?.dtype === "bf16" || input?.dtype === "f16") ? "bf16" : "f32";
 }
 
 export type SuiteOptions = {

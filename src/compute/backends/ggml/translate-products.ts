@@ -102,7 +102,10 @@ function attentionWeights(s: Scope, q: number, k: number, segments: number, posi
   const tokens = s.shapeOf(q)[0]!;
   const from = s.inputs[positions] == null ? [segments] : [segments, positions];
   const mask = s.derive({ dtype: "f32", shape: [tokens, tokens] }, from, (data) =>
-    openEmptyRows(attentionMask(tokens, data[0] as Int32Array, data[1] as Int32Array | undefined, s.param("causal") !== 0, s.param("window")), tokens),
+    openEmptyRows(
+      attentionMask(tokens, data[0] as Int32Array, data[1] as Int32Array | undefined, s.param("causal") !== 0, s.param("window")),
+      tokens,
+    ),
   );
   return s.g.softMaxExt(s.ctx, product(s, heads(s, k), heads(s, q)), mask, s.param("scale"), 0);
 }
@@ -185,7 +188,11 @@ export const productTranslations = {
       return [s.g.getRowsBack(s.ctx, dy, ids, s.constant(s.outputSpecs[0]!.shape, 0))];
     },
   },
-  rope: { kernel: "ggml_rope_ext", build: rope, refuses: (_inputs, params) => (params["n"] === 0 ? "ggml never ends where nothing is rotated" : null) },
+  rope: {
+    kernel: "ggml_rope_ext",
+    build: rope,
+    refuses: (_inputs, params) => (params["n"] === 0 ? "ggml never ends where nothing is rotated" : null),
+  },
   attention,
   adamw: {
     kernel: "ggml_opt_step_adamw",
