@@ -58,6 +58,14 @@ static inline int64_t cache_at(const PagedJob &job, int64_t kv, int64_t position
   return ((page * job.page_rows + (at - index * rows)) * job.base.kv_heads + kv) * job.base.width;
 }
 
+/** How many positions from `key` on lie in the cache, at most a tile's worth. */
+static inline int64_t seen_together(const PagedJob &job, int64_t key, int64_t end) {
+  const int64_t most = end - key < kTileKeys ? end - key : kTileKeys;
+  for (int64_t n = 0; n < most; n += job.page_rows - (key + n) % job.page_rows)
+    if (cache_at(job, 0, key + n) < 0) return n;
+  return most;
+}
+
 /** Pages lie anywhere, so no hardware prefetcher follows them: rows of the next tile are asked for while this one is read. */
 static inline void ask_for(View cache, int64_t place, int64_t width) {
   const int64_t begin = cache.type == SB_Q8_0 ? place / 32 * static_cast<int64_t>(sizeof(Block8)) : place * width_of(cache.type);
@@ -113,8 +121,14 @@ static void attention_paged(const PagedJob &job, int64_t begin, int64_t rows, in
   const int64_t start = base.window > 0 && first - base.window + 1 > 0 ? first - base.window + 1 : 0;
   TileMask mask;
   mask.windowed = false;
-  for (int64_t key = start; key < end; key += kTileKeys) {
-    const int64_t have = end - key < kTileKeys ? end - key : kTileKeys, keys = (have + NR - 1) / NR * NR;
+  for (int64_t key = start, have; key < end; key += have) {
+    // Positions whose page lies outside the cache are not seen: a tile ends before them.
+    have = seen_together(job, key, end);
+    if (have == 0) {
+      have = job.page_rows - key % job.page_rows;
+      continue;
+    }
+    const int64_t keys = (have + NR - 1) / NR * NR;
     bool cut = keys != have;
     for (int64_t i = 0; i < all; i++) {
       const int64_t position = first + i % rows, seen = position + 1 - key, hidden = base.window > 0 ? position - base.window + 1 - key : 0;
