@@ -13,5 +13,6 @@ conformance({
     "reluBackward, NaN, infinities, extremes": "ggml multiplies by the step, and NaN times 0 is NaN",
     "rope, interleaved": angles,
     "rope, far positions": angles,
+    "rope, many tokens": angles,
   },
 });

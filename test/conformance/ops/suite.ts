@@ -132,10 +132,12 @@ export function conformance({
       expect(problems).toEqual([]);
     });
 
-    test.runIf(Object.keys(differs).length > 0)("every expected difference is one", () => {
-      const gone = Object.keys(differs).filter((key) => (met.get(key) ?? 0) === 0);
-      expect(gone).toEqual([]);
-    });
+    if (Object.keys(differs).length > 0) {
+      test("every expected difference is one", () => {
+        const gone = Object.keys(differs).filter((key) => (met.get(key) ?? 0) === 0);
+        expect(gone).toEqual([]);
+      });
+    }
 
     afterAll(() => {
       const worst = [...ulp].toSorted((a, b) => b[1] - a[1]).slice(0, 5);

@@ -1,6 +1,6 @@
 /** @file A tensor in a ggml chip's memory, and what an executable needs of its device. */
 import { StarboxError } from "#base";
-import { dtypes, formatSpec, specBytes, type TensorSpec } from "../../dtype.ts";
+import { dtypes, elementCount, formatSpec, specBytes, type TensorSpec } from "../../dtype.ts";
 import { type DeviceTensor, type TensorData, typedView } from "../backend.ts";
 import { writeChecked } from "../write-checked.ts";
 import type { Ggml, Pointer } from "./native.ts";
@@ -20,6 +20,8 @@ export class GgmlTensor implements DeviceTensor {
     this.#g = g;
     this.spec = spec;
     this.name = name;
+    if (elementCount(spec.shape) === 0)
+      throw new StarboxError("device_unsupported", `ggml: "${name}", ${formatSpec(spec)}: ggml has no empty tensors.`);
     this.#ctx = g.init(g.tensorOverhead() * 2);
     this.#tensor = newTensor(g, this.#ctx, spec);
     this.#buffer = g.allocTensors(this.#ctx, backend);
