@@ -16,7 +16,7 @@ const laterPermitted = `AND EXISTS (SELECT 1 FROM open so WHERE so.list = s.acce
   AND (so.level >= 2 OR k.approval = 0 OR EXISTS (SELECT 1 FROM approvals a WHERE a.version = s.current_version)))`;
 
 const scopeSql = (granted: boolean): string => `${granted ? openLists : ""}
-SELECT d.current_version AS version, d.kb AS kb, (d.edition IS 'superseded') AS superseded
+SELECT json_group_array(json_array(d.current_version, d.kb, d.edition IS 'superseded')) AS scope
 FROM documents d JOIN kbs k ON k.num = d.kb ${granted ? permitted : ""}
 WHERE k.id IN (SELECT value FROM json_each($kbs)) AND ($bases IS NULL OR k.id IN (SELECT value FROM json_each($bases))) AND d.current_version IS NOT NULL
   AND ($documents IS NULL OR d.id IN (SELECT value FROM json_each($documents)))
@@ -67,7 +67,6 @@ export function openIndexReader(dataDir: string) {
   raw.exec("CREATE VIRTUAL TABLE temp.chunk_word_places USING fts5vocab(main, chunk_words, instance)");
   const places = raw.prepare("SELECT json_group_array(doc * 2 + (col = 'body')) AS places FROM temp.chunk_word_places WHERE term = ?");
   const lengths = raw.prepare("SELECT id, sz FROM chunk_words_docsize WHERE id > ? ORDER BY id");
-  const version = raw.prepare("PRAGMA data_version");
   const statements = { everything: prepareFor(raw, false), granted: prepareFor(raw, true) };
   const chunks = raw.prepare("SELECT id, version FROM chunks WHERE id > ? ORDER BY id");
   const vectors = raw.prepare("SELECT seq, chunk, code FROM chunk_vectors WHERE kb = ? AND seq > ? ORDER BY seq");
@@ -75,8 +74,6 @@ export function openIndexReader(dataDir: string) {
   candidates.setReturnArrays(true);
   const newest = raw.prepare("SELECT max(seq) AS seq FROM chunk_vectors");
   return {
-    /** Another number whenever anything was written since; asked inside a snapshot it is that snapshot's. */
-    dataVersion: () => (version.get() as { data_version: number }).data_version,
     snapshot<T>(work: () => T): T {
       raw.exec("BEGIN");
       try {
@@ -87,7 +84,7 @@ export function openIndexReader(dataDir: string) {
     },
     listScope({ kbIds, viewer, filter = {} }: Scope) {
       const { $bases, ...mine } = viewerValues(viewer);
-      const rows = statements[viewer.access].scope.all({
+      const row = statements[viewer.access].scope.get({
         ...(viewer.access === "granted" ? mine : {}),
         $bases,
         $kbs: JSON.stringify(kbIds),
@@ -97,8 +94,8 @@ export function openIndexReader(dataDir: string) {
         $tags: list(filter.tags),
         $from: filter.dateFrom ?? null,
         $to: filter.dateTo ?? null,
-      }) as { version: number; kb: number; superseded: number }[];
-      return rows.map((row) => ({ version: row.version, kb: row.kb, superseded: row.superseded === 1 }));
+      }) as { scope: string };
+      return row.scope;
     },
     readDictionary(kbs: readonly number[]) {
       const merged = { words: [] as string[], synonyms: [] as (readonly string[])[] };

@@ -3,9 +3,6 @@ import type { RetrieveFilter, Viewer } from "#contracts";
 
 export type Scope = { readonly kbIds: readonly string[]; readonly viewer: Viewer; readonly filter?: RetrieveFilter };
 
-/** A version that may be searched: its document's current one, allowed to the viewer, passing the filter. */
-export type ScopeVersion = { readonly version: number; readonly kb: number; readonly superseded: boolean };
-
 export type WordCount = { readonly word: string; readonly chunks: number };
 
 /** What ranking needs of one candidate. */
@@ -46,9 +43,8 @@ export type Dictionary = { readonly words: readonly string[]; readonly synonyms:
 export type IndexReader = {
   /** Runs `work` on one unchanging state of the data. */
   snapshot<T>(work: () => T): T;
-  /** Another number whenever something was written; inside a snapshot, that of the snapshot. */
-  dataVersion(): number;
-  listScope(scope: Scope): readonly ScopeVersion[];
+  /** Versions that may be searched, as JSON rows of [version, base, 1 where superseded]: equal texts are equal scopes. */
+  listScope(scope: Scope): string;
   readDictionary(kbs: readonly number[]): Dictionary;
   countWords(words: readonly string[]): readonly WordCount[];
   /** Every place of a word, chunk by chunk: twice the chunk's id, plus one where it stands in the text and not in the titles above it. */

@@ -9,6 +9,7 @@ import { Badge, Button, Notice, Skeletons } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { AlertIcon, DownloadIcon, OkIcon, WarnIcon } from "../../ui/icons.ts";
+import { TableScroll } from "../../ui/table-scroll.tsx";
 
 const kinds = ["session.", "person.", "key.", "access.", "answer.", "document.", "base.", "audit."] as const;
 
@@ -63,7 +64,7 @@ export function AuditTab() {
       {pages.isError ? <ErrorCard error={pages.error} onRetry={() => void pages.refetch()} /> : null}
       {pages.isSuccess && entries.length === 0 ? <p className="muted small">{t("audit.empty")}</p> : null}
       {entries.length > 0 ? (
-        <div className="card table-scroll">
+        <TableScroll card label={t("box.audit")}>
           <table className="figures text">
             <thead>
               <tr>
@@ -81,7 +82,7 @@ export function AuditTab() {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableScroll>
       ) : null}
       {pages.hasNextPage ? (
         <Button small busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>

@@ -9,6 +9,7 @@ import { Button, Notice, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { DownloadIcon, OkIcon, WarnIcon } from "../../ui/icons.ts";
+import { TableScroll } from "../../ui/table-scroll.tsx";
 import { showToast } from "../../ui/toasts.tsx";
 import { HoldSection } from "./hold-section.tsx";
 
@@ -53,7 +54,7 @@ function Masks({ policy }: { readonly policy: MaskPolicy }) {
       <h2 className="label">{t("privacy.masks")}</h2>
       <p className="muted small">{t("privacy.masksHint")}</p>
       <form className="card col pad" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(new FormData(event.currentTarget)))}>
-        <div className="table-scroll">
+        <TableScroll label={t("privacy.masks")}>
           <table className="figures text">
             <thead>
               <tr>
@@ -83,7 +84,7 @@ function Masks({ policy }: { readonly policy: MaskPolicy }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableScroll>
         <div className="field">
           <label htmlFor={`${id}-on`}>{t("privacy.onInput")}</label>
           <select id={`${id}-on`} name="onInput" className="input" defaultValue={policy.onInput}>

@@ -2,6 +2,7 @@
 import { useTranslation } from "react-i18next";
 import type { UsageSum } from "#contracts";
 import { useFormat } from "../../ui/format.ts";
+import { TableScroll } from "../../ui/table-scroll.tsx";
 
 const width = 720;
 const height = 180;
@@ -82,7 +83,7 @@ export function UsageChart({ rows, from, days }: { readonly rows: readonly Usage
       </svg>
       <details>
         <summary className="small">{t("usage.table")}</summary>
-        <div className="table-scroll">
+        <TableScroll label={t("usage.table")}>
           <table className="figures">
             <thead>
               <tr>
@@ -105,7 +106,7 @@ export function UsageChart({ rows, from, days }: { readonly rows: readonly Usage
                 ))}
             </tbody>
           </table>
-        </div>
+        </TableScroll>
       </details>
     </figure>
   );

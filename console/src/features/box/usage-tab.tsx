@@ -9,6 +9,7 @@ import { Skeletons } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { DownloadIcon } from "../../ui/icons.ts";
+import { TableScroll } from "../../ui/table-scroll.tsx";
 import { UsageChart } from "./usage-chart.tsx";
 
 const spans = [7, 30, 90] as const;
@@ -86,7 +87,7 @@ function UsageTable({ rows, group }: { readonly rows: readonly UsageSum[]; reado
     return id;
   };
   return (
-    <div className="card table-scroll">
+    <TableScroll card label={t("box.usage")}>
       <table className="figures">
         <thead>
           <tr>
@@ -107,6 +108,6 @@ function UsageTable({ rows, group }: { readonly rows: readonly UsageSum[]; reado
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   );
 }
