@@ -35,8 +35,8 @@ export async function* measurePeople(bench: PeopleBench): AsyncGenerator<Measure
   const durationMs = (bench.long ? seconds.long : seconds.short) * 1000;
   const base = (await (await box.call("POST", "/api/samples", {})).json()) as KnowledgeBaseInfo;
   for (;;) {
-    const { pending, embedded, chunks } = (await (await box.call("GET", `/api/bases/${base.id}`)).json()) as KnowledgeBaseInfo;
-    if (pending === 0 && chunks > 0 && embedded === chunks) break;
+    const { pending, chunks } = (await (await box.call("GET", `/api/bases/${base.id}`)).json()) as KnowledgeBaseInfo;
+    if (pending === 0 && chunks > 0) break;
     await pause(500, signal);
   }
   const { items } = (await (await box.call("GET", `/api/bases/${base.id}/documents?limit=50`)).json()) as { items: readonly DocumentInfo[] };
