@@ -6,7 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { loadSettings } from "#base";
-import { openBox } from "../src/app/open-box.ts";
+import { type Box, openBox } from "../src/app/open-box.ts";
 
 const operator = { personId: null, name: "operator", role: "operator" } as const;
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
@@ -14,8 +14,9 @@ const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 test.skipIf(!isRoot)("a disk of 96 MB", { timeout: 60_000 }, async () => {
   const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), "starbox-full-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=96m", "tmpfs", dataDir]);
+  let box: Box | null = null;
   try {
-    const box = openBox(loadSettings({ data: dataDir, model: "none", embedder: "none", offline: true, diskWarnMb: 60, diskRefuseMb: 40 }), {
+    box = openBox(loadSettings({ data: dataDir, model: "none", embedder: "none", offline: true, diskWarnMb: 60, diskRefuseMb: 40 }), {
       serving: false,
     });
     const { knowledge, operations } = box.services;
@@ -46,9 +47,9 @@ test.skipIf(!isRoot)("a disk of 96 MB", { timeout: 60_000 }, async () => {
     expect(
       (await knowledge.addFile(operator, base.id, { path: "again.md", content: { bytes: new TextEncoder().encode("# 又\n\n可以了。\n") } })).changed,
     ).toBe(true);
-    await box.close();
   } finally {
-    execFileSync("umount", [dataDir]);
+    await box?.close();
+    execFileSync("umount", ["-l", dataDir]);
     fs.rmSync(dataDir, { recursive: true, force: true });
   }
 });
