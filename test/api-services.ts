@@ -122,6 +122,7 @@ const backup = {
   models: [],
   withModels: false,
 } as const;
+const page = { id: "page_1", name: "值班", greeting: "你好", kbIds: ["kb_1"], origins: [], enabled: true, createdBy: null, createdAt: at };
 const backupState = {
   folder: "/b",
   encrypted: false,
@@ -302,5 +303,16 @@ export const services = scriptedServices({
     },
     erasePerson: async (_actor, person) => (gone(person, "not_found"), { id: "erasure_1", at, erased: {}, kept: [], traces: [] }),
     listErasures: async () => [],
+  },
+  pages: {
+    list: async () => [page],
+    create: async () => page,
+    update: async (_, id) => (gone(id, "not_found"), page),
+    remove: async (_, id) => gone(id, "not_found"),
+    open: async (id) => (id === "page_1" ? page : id === "framed" ? { ...page, id, origins: ["https://intranet.example"] } : null),
+    async *ask(_, question): AsyncIterable<AnswerPart> {
+      yield { type: "text-delta", text: `<b>${question}</b>` };
+      yield { type: "finish", answer };
+    },
   },
 });

@@ -127,5 +127,15 @@ export const rows: readonly Row[] = [
   { route: "POST /api/backups/backup_1/rehearsal", ok: 200, admin: true, missing: "POST /api/backups/nope/rehearsal" },
   { route: "DELETE /api/backups/backup_1", ok: 204, admin: true, missing: "DELETE /api/backups/nope" },
   { route: "GET /api/system/storage", ok: 200, admin: true },
+  { route: "GET /api/pages", ok: 200, admin: true },
+  {
+    route: "POST /api/pages",
+    json: { name: "n", greeting: "", kbIds: ["kb_1"], origins: [], enabled: true },
+    bad: { name: "n", kbIds: [] },
+    ok: 201,
+    admin: true,
+  },
+  { route: "PATCH /api/pages/page_1", json: { enabled: false }, bad: { enabled: "no" }, ok: 200, admin: true, missing: "PATCH /api/pages/nope" },
+  { route: "DELETE /api/pages/page_1", ok: 204, admin: true, missing: "DELETE /api/pages/nope" },
   { route: "GET /api/system/updates", ok: 200, admin: true },
 ];

@@ -130,6 +130,8 @@ test("every route of the description is in the table above or has its own test",
     "POST /api/auth/sign-in/email",
     "POST /api/auth/sign-out",
     "GET /api/events",
+    "GET /api/p/{}",
+    "POST /api/p/{}/ask",
     "PUT /api/bases/{}/files",
     "POST /api/bases/{}/files",
     "PATCH /api/people/{}",
@@ -157,7 +159,7 @@ test("every route of the description is in the table above or has its own test",
     "DELETE /api/people/{}",
   ];
   const normal = (route: string) =>
-    route.replace(/\?.*/, "").replace(/\/(kb_1|doc_1|cur_1|gap_1|chat_1|turn_2|ans_1|job_1|backup_1|hold_1|ada|tiny|KEY|7)(?=\/|$)/g, "/{}");
+    route.replace(/\?.*/, "").replace(/\/(kb_1|doc_1|cur_1|gap_1|chat_1|turn_2|ans_1|job_1|backup_1|page_1|hold_1|ada|tiny|KEY|7)(?=\/|$)/g, "/{}");
   const known = new Set([...own, ...rows.map((row) => normal(row.route))]);
   const ids = new Set<string>();
   let count = 0;

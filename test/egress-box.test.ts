@@ -6,7 +6,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createBundle } from "#operations";
+import { bundleName, createBundle } from "#operations";
 import { type BareMachine, enter, makeBareMachine } from "./network/bare-machine.ts";
 import { type BlackHole, openBlackHole, whyNoNamespaces } from "./network/black-hole.ts";
 import { openTestModels, testEmbedder, testLanguageModel } from "./real-models.ts";
@@ -119,5 +119,32 @@ describe.skipIf(missing !== null)("a bare machine behind a black hole", () => {
     expect(day.packets).toBeGreaterThan(0);
     expect(day.names).toContain("telemetry.example.org");
     expect(day.refused).toBeGreaterThan(0);
+  });
+
+  test("another bundle beside it: unpacked, tried on a copy of the data, one link changed; and back", { timeout: 300_000 }, async () => {
+    const next = path.join(machine.root, "srv/next.bundle");
+    const made = await createBundle({ root, out: next, version: "0.0.1-test", commit: null, models: [] });
+    const inside = async (command: string): Promise<string> => {
+      const child = hole.run(["sh", "-c", enter(machine.root, command)], { LANG: "C.UTF-8", HOME: "/root" });
+      let said = "";
+      for (const stream of [child.stdout, child.stderr]) stream?.on("data", (part: Buffer) => (said += part.toString()));
+      const code = await new Promise((resolve) => child.once("exit", resolve));
+      return `${code} ${said}`;
+    };
+    const current = (): string => path.basename(fs.readlinkSync(path.join(machine.root, "opt/starbox/current")));
+    expect(current()).toMatch(/^0\.0\.0-test-/);
+    expect(await inside("sh /srv/next.bundle --version")).toMatch(/^1 .*upgrade/s);
+    expect(await inside("/opt/starbox/starbox upgrade /srv/next.bundle --data /srv/first")).toMatch(/^0 /);
+    expect(current()).toBe(bundleName(made.meta));
+    expect(await inside("/opt/starbox/starbox kb list --json --data /srv/first")).toContain("制度");
+    // One byte changed on its way: nothing is unpacked, nothing changes.
+    const broken = fs.openSync(next, "r+");
+    fs.writeSync(broken, Buffer.from([0xff, 0xff, 0xff]), 0, 3, made.meta.payload.offset + 5000);
+    fs.closeSync(broken);
+    fs.rmSync(path.join(machine.root, "opt/starbox/versions", bundleName(made.meta)), { recursive: true });
+    expect(await inside("/opt/starbox/versions/*/run upgrade --back --data /srv/first; /opt/starbox/starbox --version")).toMatch(/^0 /);
+    expect(current()).toMatch(/^0\.0\.0-test-/);
+    expect(await inside("/opt/starbox/starbox upgrade /srv/next.bundle --data /srv/first")).toMatch(/^1 /);
+    expect(current()).toMatch(/^0\.0\.0-test-/);
   });
 });

@@ -16,6 +16,7 @@ const roomNames = [
   "system",
   "people",
   "operations",
+  "pages",
   "keys",
   "usage",
   "audit",

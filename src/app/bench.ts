@@ -158,6 +158,25 @@ async function* loadIngest(options: BenchOptions): AsyncGenerator<Measured> {
   }
 }
 
+async function* loadPeople(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measurePeople, spawnBox } = await import("#bench");
+  const { model, embedder, modelFolder } = options.settings;
+  const box = await spawnBox({
+    mainPath: path.join(import.meta.dirname, "main.ts"),
+    env: { STARBOX_MODEL: model, STARBOX_EMBEDDER: embedder, STARBOX_MODEL_FOLDER: modelFolder },
+    modelsFrom: path.join(options.settings.data, "models"),
+    signal: options.signal,
+  });
+  try {
+    const { items } = (await (await box.call("GET", "/api/models")).json()) as { items: readonly { id: string; kind: string; isDefault: boolean }[] };
+    const asked = items.find((item) => item.kind === "language" && item.isDefault)?.id ?? "";
+    const boxBytes = (): number => boxProcesses(box.pid).reduce((sum, process) => sum + process.residentBytes, 0);
+    yield* measurePeople({ ...commonOf(options), box, model: asked, boxBytes, long: options.long });
+  } finally {
+    await box.stop();
+  }
+}
+
 async function* idleMemory(options: BenchOptions): AsyncGenerator<Measured> {
   const { measureIdle } = await import("#bench");
   const mainPath = path.join(import.meta.dirname, "main.ts");
@@ -173,7 +192,7 @@ const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   retrieve: { quality: retrieveQuality, large: retrieveLarge },
   answer: { drcd: answerDrcd },
   ingest: { words: ingestWords, vectors: ingestVectors },
-  load: { ingest: loadIngest },
+  load: { people: loadPeople, ingest: loadIngest },
   idle: { memory: idleMemory },
 };
 

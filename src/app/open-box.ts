@@ -178,6 +178,7 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
       privacy: privacy.service,
       system,
       operations: nights.operations,
+      pages: assistants.pages,
       ...governance.services,
     },
     audit,

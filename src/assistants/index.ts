@@ -1,11 +1,12 @@
 /** @file The door of `assistants`: answers and chats as services. */
-import type { AnswerService, ChatService } from "#contracts";
+import type { AnswerService, ChatService, PageService } from "#contracts";
 import { createAnswerService } from "./answer-service.ts";
 import { createChatService } from "./chat-service.ts";
-import type { AssistantsDeps } from "./deps.ts";
+import { createPageService, type PageDeps } from "./pages.ts";
 
 export type { AssistantsDeps } from "./deps.ts";
 
-export function createAssistants(deps: AssistantsDeps): { readonly answers: AnswerService; readonly chats: ChatService } {
-  return { answers: createAnswerService(deps), chats: createChatService(deps) };
+export function createAssistants(deps: PageDeps): { readonly answers: AnswerService; readonly chats: ChatService; readonly pages: PageService } {
+  const answers = createAnswerService(deps);
+  return { answers, chats: createChatService(deps), pages: createPageService(deps, answers) };
 }

@@ -34,6 +34,8 @@ import type {
   ModelInfo,
   NewApiKey,
   Page,
+  PageInfo,
+  PageInput,
   PersonInfo,
   PrivacyService,
   Quota,
@@ -81,6 +83,7 @@ export function createClient(options: ClientOptions) {
     usage: usage(http),
     audit: audit(http),
     privacy: privacy(http),
+    pages: pages(http),
   };
 }
 
@@ -295,5 +298,14 @@ function privacy(http: Http) {
     exportPersonUrl: (person: string) => http.url(at("privacy", "people", person, "export")),
     erasePerson: (person: string) => http.json<ErasureReport>("POST", at("privacy", "people", person, "erase"), { json: {} }),
     listErasures: () => items(http.json<Items<ErasureReport>>("GET", at("privacy", "erasures"))),
+  };
+}
+
+function pages(http: Http) {
+  return {
+    list: () => items(http.json<Items<PageInfo>>("GET", at("pages"))),
+    create: (json: PageInput) => http.json<PageInfo>("POST", at("pages"), { json }),
+    update: (id: string, json: Partial<PageInput>) => http.json<PageInfo>("PATCH", at("pages", id), { json }),
+    remove: (id: string) => http.json<void>("DELETE", at("pages", id)),
   };
 }

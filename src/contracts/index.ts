@@ -36,6 +36,7 @@ export type {
   UpdateState,
 } from "./operations.ts";
 export type { MaturityLevel, OperatorBenchRow, OperatorRow, Operators, OperatorsOptions, OperatorVerifyRow } from "./operators.ts";
+export type { PageInfo, PageInput, PageService } from "./pages.ts";
 export type { AccessEntry, AccessList, Directory, Invitation, PeopleService, SessionInfoRow } from "./people.ts";
 export type {
   Access,

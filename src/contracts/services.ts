@@ -7,6 +7,7 @@ import type { JobInfo } from "./jobs.ts";
 import type { ChunkInfo, DocumentInfo, KnowledgeBaseInfo } from "./knowledge.ts";
 import type { ChatMessage, EmbeddingModel, LanguageModel, ModelInfo } from "./model.ts";
 import type { OperationsService } from "./operations.ts";
+import type { PageService } from "./pages.ts";
 import type { PeopleService } from "./people.ts";
 import type { Actor } from "./platform.ts";
 
@@ -319,6 +320,7 @@ export type Services = {
   readonly models: ModelsService;
   readonly system: SystemService;
   readonly operations: OperationsService;
+  readonly pages: PageService;
   readonly people: PeopleService;
   readonly keys: KeysService;
   readonly usage: UsageService;

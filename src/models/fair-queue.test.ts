@@ -86,3 +86,41 @@ test("who waits is told the place, again whenever it changes, and 0 when the tur
   (await third)();
   expect(told).toEqual(["a2 3", "a1 0", "b1 1", "a2 2", "b1 0", "a2 1", "a2 0"]);
 });
+
+test("who was sent away and comes back when told gets a place before those who were served meanwhile: all get the same", async () => {
+  let time = 0;
+  const queue = new FairQueue({ slots: 2, limit: 12, now: () => time });
+  const served = new Map<string, number>();
+  const backAt = new Map<string, number>();
+  const running: (() => void)[] = [];
+  const people = Array.from({ length: 24 }, (_, i) => `p${i}`);
+  const waiting = new Set<string>();
+  for (let second = 0; second < 2000; second++) {
+    time += 1000;
+    for (const release of running.splice(0)) release();
+    await Promise.resolve();
+    for (const person of people) {
+      if (waiting.has(person) || (backAt.get(person) ?? 0) > time) continue;
+      waiting.add(person);
+      queue.enter(person).then(
+        (release) => {
+          waiting.delete(person);
+          served.set(person, (served.get(person) ?? 0) + 1);
+          running.push(release);
+        },
+        (error: { retryAfterSeconds: number }) => {
+          waiting.delete(person);
+          backAt.set(person, time + error.retryAfterSeconds * 1000);
+        },
+      );
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const counts = people.map((person) => served.get(person) ?? 0);
+  const sum = counts.reduce((total, count) => total + count, 0);
+  const jain = sum ** 2 / (people.length * counts.reduce((total, count) => total + count ** 2, 0));
+  expect(sum).toBeGreaterThan(1500);
+  expect(jain, counts.join(" ")).toBeGreaterThan(0.95);
+});

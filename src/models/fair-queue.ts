@@ -9,11 +9,17 @@ type Waiter = {
   told: number;
 };
 
+/** How much later than told somebody may come back and still find the place that was kept. */
+const graceMs = 10_000;
+const maxPromised = 1000;
+
 export class FairQueue {
   readonly #slots: number;
   readonly #limit: number;
   readonly #now: () => number;
   readonly #lines = new Map<string, Waiter[]>(); // in order of turns: who was served goes to the back
+  /** Who was sent away because all places were taken, until when a place is kept for their return. */
+  readonly #promised = new Map<string, number>();
   #running = 0;
   #meanMs = 5_000; // until the first requests have been measured
 
@@ -47,8 +53,9 @@ export class FairQueue {
   async enter(person: string, signal?: AbortSignal, onPlace?: (place: QueuePlace) => void): Promise<() => void> {
     if (signal?.aborted === true) throw cancelled();
     if (this.#running < this.#slots) return this.#begin();
-    if (this.waiting >= this.#limit) {
+    if (this.#isFullFor(person)) {
       const retryAfterSeconds = this.estimateSeconds();
+      this.#promise(person, retryAfterSeconds);
       throw new StarboxError("busy", `${this.waiting} requests are waiting for this model, the most it accepts.`, {
         hint: `Try again in about ${retryAfterSeconds} s.`,
         retryAfterSeconds,
@@ -56,6 +63,7 @@ export class FairQueue {
         zh: { message: `已有 ${this.waiting} 个请求在等待该模型，已达上限。`, hint: `请约 ${retryAfterSeconds} 秒后再试。` },
       });
     }
+    this.#promised.delete(person);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         person,
@@ -81,6 +89,25 @@ export class FairQueue {
       else line.push(waiter);
       this.#tellPlaces();
     });
+  }
+
+  /**
+   * Whoever comes back when told to finds a place before those who were served meanwhile: else the ones inside, who ask again at once,
+   * would keep the others out for ever. Places are kept only while the slots have enough to do.
+   */
+  #isFullFor(person: string): boolean {
+    const now = this.#now();
+    for (const [other, until] of this.#promised) if (until < now) this.#promised.delete(other);
+    if (this.waiting >= this.#limit) return true;
+    if (this.waiting < this.#slots) return false;
+    // First sent away, first let in.
+    const ahead = this.#promised.has(person) ? [...this.#promised.keys()].indexOf(person) : this.#promised.size;
+    return this.waiting + ahead >= this.#limit;
+  }
+
+  #promise(person: string, retryAfterSeconds: number): void {
+    if (!this.#promised.has(person) && this.#promised.size >= maxPromised) return;
+    this.#promised.set(person, this.#now() + retryAfterSeconds * 1000 + graceMs);
   }
 
   /** Persons take turns: before my third come at most three of everybody in front of me, two of everybody behind. */

@@ -8,6 +8,7 @@ import { errorHeaders, errorStatus, noRoute, presentError, readError, unauthoriz
 import { createHttpMetrics } from "./http-metrics.ts";
 import { presentOpenaiError } from "./openai/errors.ts";
 import { openaiRoutes } from "./openai/routes.ts";
+import { pageSite } from "./page/serve.ts";
 import { identify, securityHeaders } from "./security.ts";
 import { staticRoutes } from "./static.ts";
 import { traceRequests } from "./trace.ts";
@@ -61,6 +62,7 @@ export function createApp(parts: ServerParts): Hono<ServerEnv> {
       throw noRoute(c.req.method, c.req.path);
     });
   }
+  pageSite(app, parts);
   if (parts.consoleFolder !== null) staticRoutes(app, parts.consoleFolder);
   return app;
 }

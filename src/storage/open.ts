@@ -32,6 +32,7 @@ import {
 import { keepCopy } from "./kept.ts";
 import { type DataLock, lockDataFolder } from "./lock.ts";
 import { hasPendingMigrations, migrate } from "./migrate.ts";
+import { createPageRepository, type PageRepository } from "./pages.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
 import { createPrivacyRepository, type PrivacyRepository } from "./privacy.ts";
 import { createUsageRepository, type UsageRepository } from "./usage.ts";
@@ -56,6 +57,7 @@ export type Storage = {
   readonly gaps: GapRepository;
   readonly chats: ChatRepository;
   readonly answers: AnswerRepository;
+  readonly pages: PageRepository;
   readonly people: PeopleStore;
   readonly access: AccessRepository;
   readonly audit: AuditRepository;
@@ -126,6 +128,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     gaps: createGapRepository(connection),
     chats: createChatRepository(connection),
     answers: createAnswerRepository(connection),
+    pages: createPageRepository(connection),
     people: createPeopleStore(connection),
     access: createAccessRepository(connection),
     audit: createAuditRepository(connection),

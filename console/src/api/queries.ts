@@ -78,6 +78,16 @@ export const jobsQuery = (state?: string) =>
     queryFn: () => client.system.listJobs({ limit: 200, ...(state === undefined ? {} : { state }) }),
     refetchInterval: (query) => (query.state.data?.some((job) => job.state === "running" || job.state === "queued") ? busyMs : 5000),
   });
+export const backupStateQuery = () =>
+  queryOptions({
+    queryKey: ["backups", "state"],
+    queryFn: client.operations.readState,
+    refetchInterval: (query) => (query.state.data?.running ? busyMs : calmMs),
+  });
+export const backupsQuery = () => queryOptions({ queryKey: ["backups", "list"], queryFn: client.operations.listBackups });
+export const storageQuery = () => queryOptions({ queryKey: ["storage"], queryFn: client.operations.storage, refetchInterval: calmMs });
+export const updatesQuery = () => queryOptions({ queryKey: ["updates"], queryFn: client.operations.updates });
+export const pagesQuery = () => queryOptions({ queryKey: ["pages"], queryFn: client.pages.list });
 export const peopleQuery = () => queryOptions({ queryKey: ["people"], queryFn: client.people.list });
 export const invitationsQuery = () => queryOptions({ queryKey: ["invitations"], queryFn: client.people.listInvitations });
 export const teamsQuery = () => queryOptions({ queryKey: ["teams"], queryFn: client.people.listTeams });

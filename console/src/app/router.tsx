@@ -117,6 +117,8 @@ const healthRoute = createRoute({
 });
 const modelsRoute = createRoute({ ...inBox("/models"), component: lazyRouteComponent(box, "ModelsTab") });
 const jobsRoute = createRoute({ ...inBox("/jobs"), component: lazyRouteComponent(box, "JobsTab") });
+const backupsRoute = createRoute({ ...inBox("/backups"), component: lazyRouteComponent(box, "BackupsTab") });
+const pagesRoute = createRoute({ ...inBox("/pages"), component: lazyRouteComponent(box, "PagesTab") });
 const teamsRoute = createRoute({ ...inBox("/teams"), component: lazyRouteComponent(box, "TeamsTab") });
 const permissionsRoute = createRoute({ ...inBox("/permissions"), component: lazyRouteComponent(box, "PermissionsTab") });
 const accountRoute = createRoute({ ...inBox("/account"), component: lazyRouteComponent(box, "AccountTab") });
@@ -141,6 +143,8 @@ const routeTree = rootRoute.addChildren([
       healthRoute,
       modelsRoute,
       jobsRoute,
+      backupsRoute,
+      pagesRoute,
       peopleRoute,
       teamsRoute,
       permissionsRoute,

@@ -16,6 +16,7 @@ export {
   Combine as MergeIcon,
   Copy as CopyIcon,
   Cpu as ModelIcon,
+  Database as DatabaseIcon,
   Download as DownloadIcon,
   Ellipsis as MoreIcon,
   ExternalLink as OriginalIcon,

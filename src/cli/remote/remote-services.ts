@@ -9,6 +9,7 @@ import type {
   ModelInfo,
   ModelsService,
   OperationsService,
+  PageService,
   PeopleService,
   Services,
   SystemService,
@@ -35,6 +36,7 @@ export function createRemoteServices(client: Client, openFile: (filePath: string
     privacy: named(remotePrivacy(client)),
     // The box counts what it is asked.
     meter: { check: () => undefined, enter: () => ({ record: () => undefined, end: () => undefined }) },
+    pages: named(pages(client)),
     people: named(people(client)),
   };
 }
@@ -229,6 +231,20 @@ function system(client: Client): SystemService {
 function operations(client: Client): OperationsService {
   const { operations: api } = client;
   return { ...api, rehearse: (id) => api.rehearse(id ?? "newest") };
+}
+
+function pages(client: Client): PageService {
+  const { pages: api } = client;
+  return {
+    list: () => api.list(),
+    create: (_actor, input) => api.create(input),
+    update: (_actor, id, patch) => api.update(id, patch),
+    remove: (_actor, id) => api.remove(id),
+    open: async (id) => (await api.list()).find((page) => page.id === id && page.enabled) ?? null,
+    ask() {
+      throw new StarboxError("unsupported", "A page is asked at its own address, not here.", { zh: { message: "请在问答页自己的地址提问。" } });
+    },
+  };
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -12,6 +12,7 @@ import { documentRoutes } from "./documents/route.ts";
 import { keyRoutes } from "./keys/route.ts";
 import { modelRoutes } from "./models/route.ts";
 import { operationRoutes } from "./operations/route.ts";
+import { pageRoutes } from "./pages/route.ts";
 import { accessRoutes } from "./people/access-route.ts";
 import { peopleRoutes } from "./people/route.ts";
 import { privacyRoutes } from "./privacy/route.ts";
@@ -36,6 +37,7 @@ export function apiRoutes(parts: ServerParts): OpenAPIHono<ServerEnv> {
     modelRoutes,
     systemRoutes,
     operationRoutes,
+    pageRoutes,
   ])
     routes(api, parts);
   describeSecurity(api);

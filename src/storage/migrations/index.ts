@@ -10,5 +10,6 @@ import { keys } from "./030-keys.ts";
 import { usage } from "./031-usage.ts";
 import { audit } from "./032-audit.ts";
 import { privacy } from "./033-privacy.ts";
+import { pages } from "./040-pages.ts";
 
-export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn, keys, usage, audit, privacy];
+export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn, keys, usage, audit, privacy, pages];

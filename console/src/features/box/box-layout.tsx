@@ -26,6 +26,8 @@ export function BoxLayout() {
         <Link to="/box/jobs">{t("box.jobs")}</Link>
         {manages ? (
           <>
+            <Link to="/box/backups">{t("box.backups")}</Link>
+            <Link to="/box/pages">{t("box.pages")}</Link>
             <Link to="/box/people">{t("box.people")}</Link>
             <Link to="/box/teams">{t("box.teams")}</Link>
           </>

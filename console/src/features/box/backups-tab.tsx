@@ -1,0 +1,232 @@
+/** @file Nights: backups with their schedule and rehearsal, what the disk holds, which copies upgrades left. Restoring is done on the machine itself. */
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import type { BackupInfo, BackupSchedule, BackupState, StorageReport, UpdateState } from "#contracts";
+import { client } from "../../api/client.ts";
+import { backupStateQuery, backupsQuery, storageQuery, updatesQuery, useAction } from "../../api/queries.ts";
+import { Badge, Button, Empty, IconButton, Notice, Progress, Skeletons, Switch } from "../../ui/basics.tsx";
+import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { useFormat } from "../../ui/format.ts";
+import { DatabaseIcon, OkIcon, RemoveIcon, RetryIcon, WarnIcon } from "../../ui/icons.ts";
+import { showToast } from "../../ui/toasts.tsx";
+import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+
+export function BackupsTab() {
+  const { t } = useTranslation();
+  const state = useQuery(backupStateQuery());
+  const storage = useQuery(storageQuery());
+  const updates = useQuery(updatesQuery());
+  return (
+    <div className="page-body" tabIndex={0} role="region" aria-label={t("box.backups")}>
+      {state.isPending ? <Skeletons label={t("common.loading")} /> : null}
+      {state.isError ? <ErrorCard error={state.error} onRetry={() => void state.refetch()} /> : null}
+      {state.data ? <Schedule state={state.data} /> : null}
+      {state.data ? <Backups running={state.data.running} /> : null}
+      <div className="two">
+        {storage.data ? <Storage storage={storage.data} /> : null}
+        {updates.data ? <Updates updates={updates.data} /> : null}
+      </div>
+    </div>
+  );
+}
+
+function Schedule({ state }: { readonly state: BackupState }) {
+  const { t } = useTranslation();
+  const { ago } = useFormat();
+  const words = useErrorWords();
+  const { schedule, last, rehearsal } = state;
+  const change = useAction((patch: Partial<BackupSchedule>) => client.operations.writeSchedule(patch), [["backups"]]);
+  const write = (patch: Partial<BackupSchedule>) => change.mutate(patch, { onError: (error) => showToast(words(error).message) });
+  const count = (key: "keepDaily" | "keepWeekly" | "keepMonthly") => (
+    <label className="field">
+      <span className="label">{t(`backups.${key}`)}</span>
+      <input
+        key={schedule[key]}
+        className="input"
+        type="number"
+        min={0}
+        max={1000}
+        defaultValue={schedule[key]}
+        onBlur={(event) => event.target.value !== String(schedule[key]) && write({ [key]: Number(event.target.value) })}
+      />
+    </label>
+  );
+  return (
+    <section className="card section">
+      <div className="row wrap">
+        <h2>{t("backups.nightly")}</h2>
+        <span className="end">
+          <Switch checked={schedule.enabled} onChange={(enabled) => write({ enabled })}>
+            {t("backups.everyNight")}
+          </Switch>
+        </span>
+      </div>
+      <div className="row wrap">
+        <label className="field">
+          <span className="label">{t("backups.at")}</span>
+          <input
+            key={schedule.at}
+            className="input"
+            type="time"
+            defaultValue={schedule.at}
+            onBlur={(event) => event.target.value !== "" && event.target.value !== schedule.at && write({ at: event.target.value })}
+          />
+        </label>
+        {count("keepDaily")}
+        {count("keepWeekly")}
+        {count("keepMonthly")}
+        <Switch checked={schedule.rehearse} onChange={(rehearse) => write({ rehearse })}>
+          {t("backups.rehearseEach")}
+        </Switch>
+      </div>
+      <p className="muted small">
+        {t("backups.folder")} <span className="mono">{state.folder}</span> · {t(state.encrypted ? "backups.encrypted" : "backups.open")}
+      </p>
+      {state.sameDisk ? <Notice tone="warn">{t("backups.sameDisk")}</Notice> : null}
+      {last?.error ? <Notice tone="bad">{t("backups.lastFailed", { time: ago(last.at), reason: last.error })}</Notice> : null}
+      {rehearsal === null ? null : (
+        <p className="row small">
+          <Badge tone={rehearsal.ok ? "ok" : "bad"} icon={rehearsal.ok ? OkIcon : WarnIcon}>
+            {t(rehearsal.ok ? "backups.rehearsed" : "backups.rehearsalFailed", { time: ago(rehearsal.at) })}
+          </Badge>
+          <span className="muted clip">{rehearsal.checks.map((check) => `${check.name}: ${check.found}`).join(" · ")}</span>
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Backups({ running }: { readonly running: boolean }) {
+  const { t } = useTranslation();
+  const words = useErrorWords();
+  const backups = useQuery(backupsQuery());
+  const removing = useRemoving();
+  const make = useAction(() => client.operations.backup(), [["backups"]]);
+  const shown = backups.data?.filter((backup) => !removing.has(backup.id)) ?? [];
+  return (
+    <section className="col" style={{ gap: 8 }}>
+      <div className="row">
+        <h2 className="label">{t("backups.title")}</h2>
+        <Button
+          small
+          className="end"
+          busy={make.isPending || running}
+          onClick={() =>
+            make.mutate(undefined, { onSuccess: () => showToast(t("backups.made")), onError: (error) => showToast(words(error).message) })
+          }
+        >
+          {t("backups.now")}
+        </Button>
+      </div>
+      {backups.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
+      {backups.isError ? <ErrorCard error={backups.error} onRetry={() => void backups.refetch()} /> : null}
+      {backups.isSuccess && shown.length === 0 ? (
+        <Empty icon={DatabaseIcon} title={t("backups.none")}>
+          {t("backups.noneHint")}
+        </Empty>
+      ) : null}
+      {shown.length > 0 ? (
+        <ul className="card lines" aria-label={t("backups.title")}>
+          {shown.map((backup) => (
+            <BackupRow key={backup.id} backup={backup} />
+          ))}
+        </ul>
+      ) : null}
+      <p className="muted small">
+        {t("backups.restoreHint")} <span className="mono">starbox restore</span>
+      </p>
+    </section>
+  );
+}
+
+function BackupRow({ backup }: { readonly backup: BackupInfo }) {
+  const { t } = useTranslation();
+  const { bytes, ago, duration } = useFormat();
+  const words = useErrorWords();
+  const rehearse = useAction(() => client.operations.rehearse(backup.id), [["backups"]]);
+  const remove = useAction(() => client.operations.removeBackup(backup.id), [["backups"], ["storage"]]);
+  const failed = (error: unknown) => showToast(words(error).message);
+  return (
+    <li className="model row wrap">
+      <strong className="num">{new Date(backup.at).toLocaleString()}</strong>
+      <span className="muted small">{ago(backup.at)}</span>
+      <span className="small num">{t("backups.size", { size: bytes(backup.sizeBytes), added: bytes(backup.storedBytes) })}</span>
+      <span className="muted tiny">{`Starbox ${backup.version} · ${duration(backup.seconds)}`}</span>
+      <span className="row end">
+        <IconButton
+          label={t("backups.rehearse", { id: backup.id })}
+          icon={RetryIcon}
+          disabled={rehearse.isPending}
+          onClick={() =>
+            rehearse.mutate(undefined, {
+              onSuccess: (report) => showToast(t(report.ok ? "backups.canRestore" : "backups.cannotRestore")),
+              onError: failed,
+            })
+          }
+        />
+        <IconButton
+          label={t("backups.remove", { id: backup.id })}
+          icon={RemoveIcon}
+          onClick={() => removeWithUndo(backup.id, t("backups.removed"), () => remove.mutateAsync(undefined), failed)}
+        />
+      </span>
+    </li>
+  );
+}
+
+function Storage({ storage }: { readonly storage: StorageReport }) {
+  const { t } = useTranslation();
+  const { bytes } = useFormat();
+  const { level } = storage;
+  return (
+    <section className="card section">
+      <h2>{t("box.disk")}</h2>
+      <p className="row">
+        <Badge tone={level === "ok" ? "ok" : level === "low" ? "warn" : "bad"} icon={level === "ok" ? OkIcon : WarnIcon}>
+          {t(`backups.disk.${level}`)}
+        </Badge>
+        <span className="small num">
+          {bytes(storage.freeBytes)} / {bytes(storage.totalBytes)}
+        </span>
+      </p>
+      <Progress label={t("box.disk")} value={1 - storage.freeBytes / Math.max(1, storage.totalBytes)} />
+      <p className="muted tiny">{t("backups.limits", { warn: bytes(storage.warnBelowBytes), refuse: bytes(storage.refuseBelowBytes) })}</p>
+      <table className="plain">
+        <tbody>
+          {storage.parts
+            .filter((part) => part.bytes > 0)
+            .map((part) => (
+              <tr key={part.name}>
+                <td className="mono">{part.name}</td>
+                <td className="num-cell num">{bytes(part.bytes)}</td>
+              </tr>
+            ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Updates({ updates }: { readonly updates: UpdateState }) {
+  const { t } = useTranslation();
+  const { bytes } = useFormat();
+  return (
+    <section className="card section">
+      <h2>{t("backups.updates")}</h2>
+      <p className="small">{`Starbox ${updates.version}${updates.commit === null ? "" : ` (${updates.commit})`} · ${t("backups.schema", { number: updates.schema })}`}</p>
+      <p className="muted small">
+        {t("backups.upgradeHint")} <span className="mono">starbox upgrade FILE</span>
+      </p>
+      {updates.kept.length === 0 ? <p className="muted small">{t("backups.noCopies")}</p> : null}
+      <ul className="lines">
+        {updates.kept.map((copy) => (
+          <li key={copy.file} className="row small">
+            <span className="num">{new Date(copy.at).toLocaleString()}</span>
+            <span className="muted">{t("backups.schema", { number: copy.schema })}</span>
+            <span className="num end">{bytes(copy.sizeBytes)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
