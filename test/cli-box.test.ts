@@ -40,8 +40,7 @@ async function starbox(...args: string[]): Promise<Ran> {
       path.join(root, "src/app/main.ts"),
       "--data",
       data,
-      "--lang",
-      "en",
+      ...(args.includes("--lang") ? [] : ["--lang", "en"]),
       ...args,
     ],
     {
