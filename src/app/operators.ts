@@ -81,18 +81,32 @@ async function* list(options: OperatorsOptions): AsyncGenerator<OperatorRow> {
 }
 
 async function* bench(options: OperatorsOptions): AsyncGenerator<OperatorBenchRow> {
-  const { only, peers, rounds, signal } = options;
-  const cases = benchCases.filter(({ id }) => only === null || id.includes(only));
+  const { only, peers, rounds, short, signal, note } = options;
+  const all = benchCases(short ? "short" : "full");
+  const cases = all.filter(({ id }) => only === null || id.includes(only));
   if (cases.length === 0)
-    throw new StarboxError("not_found", `No case contains "${only}".`, { hint: `There are: ${benchCases.map(({ id }) => id).join(", ")}.` });
+    throw new StarboxError("not_found", `No case contains "${only}".`, { hint: `There are: ${all.map(({ id }) => id).join(", ")}.` });
   using device = await openCpu(options);
+  using single = await openCpu({ ...options, threads: 1 });
+  using pair = await openCpu({ ...options, threads: 2 });
   using ggml = new GgmlDevice({ threads: threadsOf(options) });
   const torch = peers["torch"] === undefined ? null : startTorchPeer(peers["torch"], threadsOf(options));
   await using _ = torch;
   const { cpu, cores } = readMachine();
   const described = { machine: `${cpu}, ${cores} cores, ${device.isa}`, commit: readCommit() ?? "unknown" };
-  const outside = torch === null ? [] : [torch];
-  for await (const row of benchOps(cases, { device, ggml, outside, rounds, probeSeconds: 0.3, signal })) yield { ...row, ...described };
+  const rows = benchOps(cases, all, {
+    device,
+    single,
+    pair,
+    ggml,
+    outside: torch === null ? [] : [torch],
+    rounds,
+    probeSeconds: short ? 0.02 : 0.4,
+    patience: short ? 1 : 3,
+    signal,
+    progress: ({ id }) => note(id, id),
+  });
+  for await (const row of rows) yield { ...row, ...described };
 }
 
 /** Every sample of every operator on the opened devices, against the float64 reference. */

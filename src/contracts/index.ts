@@ -35,7 +35,16 @@ export type {
   StorageReport,
   UpdateState,
 } from "./operations.ts";
-export type { MaturityLevel, OperatorBenchRow, OperatorRow, Operators, OperatorsOptions, OperatorVerifyRow } from "./operators.ts";
+export type {
+  MaturityLevel,
+  OperatorBenchCase,
+  OperatorBenchRow,
+  OperatorBenchSummary,
+  OperatorRow,
+  Operators,
+  OperatorsOptions,
+  OperatorVerifyRow,
+} from "./operators.ts";
 export type { PageInfo, PageInput, PageService } from "./pages.ts";
 export type { AccessEntry, AccessList, Directory, Invitation, PeopleService, SessionInfoRow } from "./people.ts";
 export type {

@@ -25,7 +25,8 @@ export type OperatorVerifyRow = {
   readonly reason?: string;
 };
 
-export type OperatorBenchRow = {
+export type OperatorBenchCase = {
+  readonly kind: "case";
   readonly op: string;
   readonly device: string;
   readonly dtype: string;
@@ -43,12 +44,30 @@ export type OperatorBenchRow = {
   readonly commit: string;
 };
 
+/** One promise about speed, over all the cases it is about. */
+export type OperatorBenchSummary = {
+  readonly kind: "summary";
+  readonly line: string;
+  readonly what: string;
+  readonly value: Spread;
+  readonly unit: "%" | "×" | "MB";
+  readonly must: number | null;
+  readonly goal: number;
+  readonly verdict: "goal held" | "must held, goal missed" | "missed";
+  readonly cases: readonly string[];
+  readonly machine: string;
+  readonly commit: string;
+};
+export type OperatorBenchRow = OperatorBenchCase | OperatorBenchSummary;
+
 export type OperatorsOptions = {
   readonly device: string | null;
   readonly model: string | null;
   readonly only: string | null;
   readonly peers: Readonly<Record<string, string>>;
   readonly rounds: number;
+  /** Tiny shapes: shows that the benchmark works, says nothing about speed. */
+  readonly short: boolean;
   readonly threads: number;
   readonly isa: string | null;
   readonly report: string | null;

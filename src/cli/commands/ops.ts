@@ -1,7 +1,7 @@
 /** @file `starbox ops list | verify | bench`: the operator library: what runs where, whether it is right, how close to the machine's limit. */
 import type { Command } from "commander";
 import { StarboxError } from "#base";
-import type { OperatorBenchRow, OperatorRow, OperatorsOptions, OperatorVerifyRow, Spread } from "#contracts";
+import type { OperatorBenchCase, OperatorBenchSummary, OperatorRow, OperatorsOptions, OperatorVerifyRow, Spread } from "#contracts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
 import type { Builder } from "./builder.ts";
@@ -13,6 +13,7 @@ type Flags = {
   readonly only?: string;
   readonly peer?: readonly string[];
   readonly rounds?: number;
+  readonly short?: boolean;
   readonly threads?: number;
   readonly isa?: string;
   readonly report?: string;
@@ -23,7 +24,8 @@ const optionsOf = ({ signal, terminal }: Cli, flags: Flags): OperatorsOptions =>
   model: flags.model ?? null,
   only: flags.only ?? null,
   peers: peersOf(flags.peer ?? []),
-  rounds: flags.rounds ?? 5,
+  rounds: flags.rounds ?? (flags.short ? 1 : 5),
+  short: flags.short ?? false,
   threads: flags.threads ?? 0,
   isa: flags.isa ?? null,
   report: flags.report ?? null,
@@ -85,10 +87,9 @@ export function addOps(program: Command, { add, t, run }: Builder): void {
     )
       .option("--peer <NAME=PATH...>", t("torch=PYTHON: oneDNN through PyTorch", "torch=PYTHON：通过 PyTorch 使用 oneDNN"))
       .option("--rounds <N>", t("rounds by turns", "轮流测量的次数"), wholeNumber(1, 1000))
+      .option("--short", t("tiny shapes, a second: shows that it works, not how fast", "极小尺寸，约一秒：只验证可运行，不代表速度"))
       .action(async (flags: Flags) => {
-        await run(async (cli) => {
-          for await (const row of (await cli.parts.operators()).bench(optionsOf(cli, flags))) cli.terminal.result(row, benchLine(row));
-        });
+        await run(async (cli) => await bench(cli, flags));
       }),
   );
   program.addCommand(group);
@@ -125,8 +126,33 @@ function verifyLine({ op, device, dtype, shape, pass, ok, metric, value, thresho
 
 const short = ({ min, median, max }: Spread, digits: number): string => `${median.toFixed(digits)} (${min.toFixed(digits)} – ${max.toFixed(digits)})`;
 
-function benchLine(row: OperatorBenchRow): string {
+/** A share above 100 % says that the limit was not measured rightly: the run fails. Tiny shapes live in the caches, where no limit of memory holds. */
+async function bench(cli: Cli, flags: Flags): Promise<number> {
+  const impossible: string[] = [];
+  for await (const row of (await cli.parts.operators()).bench(optionsOf(cli, flags))) {
+    cli.terminal.result(row, row.kind === "case" ? caseLine(row) : summaryLine(row));
+    if (row.kind === "case" && row.shareOfLimit > 1) impossible.push(row.case);
+  }
+  if (flags.short) cli.terminal.note("Tiny shapes: these figures say nothing about speed.", "极小尺寸：以上数字不代表速度。");
+  else if (impossible.length > 0) {
+    const names = impossible.join(", ");
+    cli.terminal.note(
+      `Above 100 % of a measured limit: ${names}. The limits are wrong; run it again.`,
+      `超过实测上限：${names}。上限测量有误，请重新运行。`,
+    );
+    return 1;
+  }
+  return 0;
+}
+
+function caseLine(row: OperatorBenchCase): string {
   const share = `${(row.shareOfLimit * 100).toFixed(0)} %${row.shareOfLimit > 1 ? " (!)" : ""}`;
   const peers = Object.entries(row.ratio).map(([name, ratio]) => `${short(ratio, 2)}× ${name}`);
   return [`${row.case}: ${short(row.spread, 0)} ${row.unit}, ${share} of ${row.limit.toFixed(0)} ${row.limitName}`, ...peers].join(", ");
+}
+
+function summaryLine({ what, value, unit, must, goal, verdict }: OperatorBenchSummary): string {
+  const digits = unit === "×" ? 2 : 1;
+  const asked = [...(must === null ? [] : [`must ${must}`]), `goal ${goal}`].join(", ");
+  return `${verdict === "missed" ? "✗" : verdict === "goal held" ? "✓" : "~"} ${what}: ${short(value, digits)} ${unit} (${asked}): ${verdict}`;
 }

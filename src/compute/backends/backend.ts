@@ -34,6 +34,8 @@ export type RunOptions = {
   readonly signal?: AbortSignal;
   /** Receives the seconds of every node, for STARBOX_DEBUG=2 and benchmarks. */
   readonly timing?: (node: Node, seconds: number) => void;
+  /** Outputs stay on the device and the answer is empty: for measuring. */
+  readonly discard?: boolean;
 };
 
 export interface Executable extends Disposable {

@@ -1,13 +1,13 @@
 /** @file Runs the benchmark cases on our device and on peers, by turns in one process, and compares with limits measured in the same run. */
-import type { Device, TensorData } from "../backends/backend.ts";
+import type { Device } from "../backends/backend.ts";
 import type { CpuDevice } from "../backends/cpu/cpu-device.ts";
-import { Graph } from "../graph/graph.ts";
 import { ops } from "../ops/index.ts";
-import type { BenchCase, BenchNode, LimitName } from "./cases.ts";
-import { benchData } from "./fill.ts";
+import type { BenchCase, BenchNode, LimitName, TorchRequest } from "./case.ts";
+import { Contender } from "./contender.ts";
+import { type Measured, type Spread, type SummaryLine, spread, summarize } from "./summary.ts";
 
-export type Spread = { readonly min: number; readonly median: number; readonly max: number };
-export type OpBenchRow = {
+export type OpBenchCase = {
+  readonly kind: "case";
   readonly op: string;
   readonly device: string;
   readonly dtype: string;
@@ -24,80 +24,37 @@ export type OpBenchRow = {
   /** Ours over the peer's, of rounds side by side. */
   readonly ratio: Readonly<Record<string, Spread>>;
 };
+export type OpBenchRow = OpBenchCase | ({ readonly kind: "summary" } & SummaryLine);
 
 /** A peer outside this process, asked for one timing at a time. */
-export type OutsidePeer = { readonly name: string; seconds(request: NonNullable<BenchCase["torch"]>): Promise<number | null> };
+export type OutsidePeer = { readonly name: string; seconds(request: TorchRequest): Promise<number | null> };
 
 export type BenchOptions = {
   readonly device: CpuDevice;
+  /** The same kernels with one thread and with two. */
+  readonly single: CpuDevice;
+  readonly pair: CpuDevice;
   readonly ggml: Device | null;
   readonly outside: readonly OutsidePeer[];
   readonly rounds: number;
   readonly probeSeconds: number;
+  /** Seconds a peer may take for one case: a slow one runs fewer rounds. */
+  readonly patience: number;
   readonly signal: AbortSignal;
+  readonly progress: (test: BenchCase) => void;
 };
 
 const limitUnits: Readonly<Record<LimitName, "GFLOPS" | "GB/s">> = { f32: "GFLOPS", bf16: "GFLOPS", int8: "GFLOPS", read: "GB/s", copy: "GB/s" };
+/** Whoever reaches so much f32 shows that bf16 and int8 can do no less: values can be widened. */
+const raises: Readonly<Record<LimitName, readonly LimitName[]>> = {
+  f32: ["f32", "bf16", "int8"],
+  bf16: ["bf16", "int8"],
+  int8: ["int8"],
+  read: ["read", "copy"],
+  copy: ["copy"],
+};
 
-export function spread(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { min: sorted[0]!, median: sorted[Math.floor(sorted.length / 2)]!, max: sorted.at(-1)! };
-}
-
-/** One program of a case's nodes, ready to be timed. */
-class Contender implements Disposable {
-  readonly #device: Device;
-  readonly #executable: ReturnType<Device["compile"]>;
-  readonly #tensors: Disposable[] = [];
-  readonly #inputs: Record<string, TensorData> = {};
-
-  constructor(device: Device, nodes: readonly BenchNode[], int8: boolean) {
-    this.#device = device;
-    const graph = new Graph();
-    const parameters: Record<string, ReturnType<Device["tensor"]>> = {};
-    const shared = new Map<string, ReturnType<Graph["input"]>>();
-    let seed = 1;
-    nodes.forEach((node, n) => {
-      const values = node.inputs.map((input, i) => {
-        if (input === null) return null;
-        const inPlace = Object.values(ops[node.op].inPlace ?? {}).includes(i);
-        if (node.weights?.includes(i) || inPlace) {
-          const name = `w${n}.${i}`;
-          const tensor = device.tensor(name, { dtype: input.dtype, shape: input.shape }, benchData(input, seed++));
-          this.#tensors.push(tensor);
-          parameters[name] = tensor;
-          return graph.parameter(name, input.dtype, input.shape);
-        }
-        // Activations of one shape are one input: a step reads them from where the last operator left them.
-        const key = JSON.stringify([input, node.weights === undefined ? i : 0]);
-        const known = shared.get(key);
-        if (known !== undefined) return known;
-        const name = `x${shared.size}`;
-        this.#inputs[name] = benchData(input, seed++);
-        const value = graph.input(name, input.dtype, input.shape);
-        shared.set(key, value);
-        return value;
-      });
-      graph.output(`y${n}`, graph.apply(node.op, values, node.params, node.as === undefined ? {} : { as: node.as }));
-    });
-    this.#executable = device.compile(graph.build(), { parameters, int8 });
-  }
-
-  async seconds(signal: AbortSignal): Promise<number> {
-    let total = 0;
-    await this.#executable.run({ inputs: this.#inputs, signal, timing: (_node, seconds) => (total += seconds) });
-    return total;
-  }
-
-  [Symbol.dispose](): void {
-    this.#executable[Symbol.dispose]();
-    for (const tensor of this.#tensors) tensor[Symbol.dispose]();
-  }
-
-  get device(): Device {
-    return this.#device;
-  }
-}
+type Rival = { readonly name: string; readonly limit: LimitName | null; readonly seconds: () => Promise<number | null> };
 
 /** Operations or bytes of one run, by the case's own count or the operators' costs. */
 function workOf(test: BenchCase): number {
@@ -112,69 +69,113 @@ function workOf(test: BenchCase): number {
   }, 0);
 }
 
-type Measured = { readonly test: BenchCase; readonly ours: readonly number[]; readonly peers: ReadonlyMap<string, readonly number[]> };
-
-async function measure(test: BenchCase, { device, ggml, outside, rounds, signal }: BenchOptions): Promise<Measured> {
-  const work = workOf(test) / 1e9;
-  using ours = new Contender(device, test.nodes, test.int8 ?? false);
-  let theirs: Contender | null = null;
-  try {
-    if (ggml !== null && test.ggml !== null) theirs = new Contender(ggml, test.ggml ?? test.nodes, false);
-  } catch {
-    theirs = null; // It has no such operator: the row says so by not naming it.
-  }
-  using _ = theirs;
-  const rates: number[] = [];
-  const peers = new Map<string, number[]>();
-  const note = (name: string, seconds: number | null, round: number): void => {
-    if (seconds === null || round < 0) return;
-    peers.set(name, [...(peers.get(name) ?? []), work / seconds]);
+/** Everybody else who does this case's work. */
+function rivalsOf(test: BenchCase, options: BenchOptions, stack: DisposableStack): Rival[] {
+  const { device, single, ggml, outside, signal } = options;
+  const rivals: Rival[] = [];
+  const add = (name: string, on: Device, nodes: readonly BenchNode[], limit: LimitName | null): void => {
+    const contender = stack.use(new Contender(on, nodes, test.int8 ?? false));
+    rivals.push({ name, limit, seconds: () => contender.seconds(signal) });
   };
-  for (let round = -1; round < rounds; round++) {
-    const mine = await ours.seconds(signal);
-    if (round >= 0) rates.push(work / mine);
-    if (theirs !== null) note("ggml", await theirs.seconds(signal), round);
-    if (test.torch !== undefined) for (const peer of outside) note(peer.name, await peer.seconds(test.torch), round);
+  if (test.base !== undefined) add("base", device, test.base, null);
+  if (test.threads) add("1 thread", single, test.nodes, null);
+  if (ggml !== null && test.ggml !== null) {
+    try {
+      add("ggml", ggml, test.ggml ?? test.nodes, test.limit);
+    } catch {
+      // It has no such operator: the row says so by not naming it.
+    }
   }
-  return { test, ours: rates, peers };
+  const { torch } = test;
+  if (torch === undefined) return rivals;
+  for (const peer of outside) {
+    rivals.push({ name: peer.name, limit: test.limit, seconds: () => peer.seconds(torch) });
+    // Where the processor has no bf16 instruction, PyTorch's best on this work is its f32.
+    if (torch.dtype === "bf16" && !device.isa.endsWith("bf16"))
+      rivals.push({ name: `${peer.name} f32`, limit: "f32", seconds: () => peer.seconds({ ...torch, dtype: "f32" }) });
+  }
+  return rivals;
 }
 
-/** Yields a row when all cases with its limit are done: the limit is the best of the probes and of everybody in this run. */
-export async function* benchOps(cases: readonly BenchCase[], options: BenchOptions): AsyncGenerator<OpBenchRow> {
-  const { device, probeSeconds } = options;
-  const measured: Measured[] = [];
-  const best = new Map<LimitName, number>();
-  const raise = (name: LimitName, value: number): void => {
-    best.set(name, Math.max(best.get(name) ?? 0, value));
+async function measure(
+  test: BenchCase,
+  options: BenchOptions,
+  beside: () => void,
+): Promise<Omit<Measured, "limit"> & { readonly rivals: readonly Rival[] }> {
+  const { device, pair, rounds, signal, patience } = options;
+  const work = workOf(test);
+  using stack = new DisposableStack();
+  const ours = stack.use(new Contender(test.threads ? pair : device, test.nodes, test.int8 ?? false));
+  const rivals = rivalsOf(test, options, stack);
+  const rates: number[] = [];
+  const peers = new Map<string, number[]>();
+  const turns = new Map<Rival, number>();
+  await ours.seconds(signal);
+  for (const rival of rivals) {
+    const seconds = await rival.seconds();
+    const allowed = seconds === null ? 0 : Math.min(rounds, Math.floor(patience / seconds));
+    turns.set(rival, allowed);
+    // Too slow for a second time: the first one counts.
+    if (seconds !== null && allowed === 0) peers.set(rival.name, [work / seconds / 1e9]);
+  }
+  for (let round = 0; round < rounds; round++) {
+    signal.throwIfAborted();
+    beside();
+    rates.push(work / (await ours.seconds(signal)) / 1e9);
+    for (const rival of rivals) {
+      if (round >= turns.get(rival)!) continue;
+      const seconds = await rival.seconds();
+      if (seconds !== null) peers.set(rival.name, [...(peers.get(rival.name) ?? []), work / seconds / 1e9]);
+    }
+  }
+  return { test, work, ours: rates, peers, scratchBytes: ours.memory.scratchBytes, rivals };
+}
+
+function rowOf({ test, ours, peers, limit }: Measured, device: string): OpBenchCase {
+  const value = spread(ours);
+  return {
+    kind: "case",
+    op: test.op,
+    device,
+    dtype: test.dtype,
+    shape: test.shape,
+    case: test.id,
+    value: value.median,
+    spread: value,
+    unit: limitUnits[test.limit],
+    limit,
+    limitName: test.limit,
+    shareOfLimit: value.median / limit,
+    peers: Object.fromEntries([...peers].map(([name, values]) => [name, spread(values)])),
+    ratio: Object.fromEntries([...peers].map(([name, values]) => [name, spread(values.map((theirs, i) => ours[i]! / theirs))])),
   };
-  const probe = (): void => {
-    for (const name of ["f32", "bf16", "int8", "read", "copy"] as const)
-      if (cases.some(({ limit }) => limit === name)) raise(name, device.probe(name, probeSeconds) / 1e9);
+}
+
+/** Yields when all is measured: a limit is the best of the probes and of everybody in this run. `all`: of which `cases` are a choice. */
+export async function* benchOps(cases: readonly BenchCase[], all: readonly BenchCase[], options: BenchOptions): AsyncGenerator<OpBenchRow> {
+  const { device, pair, probeSeconds, progress } = options;
+  const best = new Map<string, number>();
+  const key = (name: LimitName, on: CpuDevice): string => `${name} ${on.threads}`;
+  const raise = (name: LimitName, on: CpuDevice, value: number): void => {
+    for (const other of raises[name]) best.set(key(other, on), Math.max(best.get(key(other, on)) ?? 0, value));
   };
-  probe();
+  const probe = (names: readonly LimitName[], on: CpuDevice, seconds: number): void => {
+    for (const name of names) raise(name, on, on.probe(name, seconds) / 1e9);
+  };
+  const named = [
+    ...new Set(cases.flatMap(({ limit }): LimitName[] => (limit === "bf16" ? ["f32", "bf16"] : limit === "copy" ? ["read", "copy"] : [limit]))),
+  ];
+  probe(named, device, probeSeconds);
+  const measured: Omit<Measured, "limit">[] = [];
   for (const test of cases) {
-    const result = await measure(test, options);
+    progress(test);
+    const on = test.threads ? pair : device;
+    const result = await measure(test, options, () => probe([test.limit], on, probeSeconds / 20));
     measured.push(result);
-    for (const values of result.peers.values()) raise(test.limit, Math.max(...values));
+    for (const { name, limit } of result.rivals) if (limit !== null && result.peers.has(name)) raise(limit, on, Math.max(...result.peers.get(name)!));
   }
-  probe();
-  for (const { test, ours, peers } of measured) {
-    const limit = best.get(test.limit)!;
-    const value = spread(ours);
-    yield {
-      op: test.op,
-      device: device.name,
-      dtype: test.dtype,
-      shape: test.shape,
-      case: test.id,
-      value: value.median,
-      spread: value,
-      unit: limitUnits[test.limit],
-      limit,
-      limitName: test.limit,
-      shareOfLimit: value.median / limit,
-      peers: Object.fromEntries([...peers].map(([name, values]) => [name, spread(values)])),
-      ratio: Object.fromEntries([...peers].map(([name, values]) => [name, spread(values.map((theirs, i) => ours[i]! / theirs))])),
-    };
-  }
+  probe(named, device, probeSeconds);
+  const limited = measured.map((one) => ({ ...one, limit: best.get(key(one.test.limit, one.test.threads ? pair : device))! }));
+  for (const one of limited) yield rowOf(one, device.name);
+  for (const line of summarize(limited, all)) yield { kind: "summary", ...line };
 }

@@ -2,42 +2,45 @@
 import type { DType } from "../dtype.ts";
 import type { Params, SampleInput } from "../op.ts";
 import type { OpName } from "../ops/index.ts";
-
-/** What bounds the work: operations or bytes a second of the machine. */
-export type LimitName = "f32" | "bf16" | "int8" | "read" | "copy";
-
-export type BenchNode = {
-  readonly op: OpName;
-  readonly inputs: readonly (SampleInput | null)[];
-  readonly params?: Params;
-  readonly as?: DType;
-  /** Operands that live on the device between runs: weights. */
-  readonly weights?: readonly number[];
-};
-
-export type BenchCase = {
-  readonly id: string;
-  readonly op: OpName;
-  readonly dtype: string;
-  readonly shape: string;
-  readonly limit: LimitName;
-  readonly nodes: readonly BenchNode[];
-  /** Work of one run in operations (or bytes, for memory limits), where the operators' own costs are not the agreed measure. */
-  readonly work?: number;
-  readonly int8?: boolean;
-  /** What ggml is given: its activations are f32. Null: it has no such operator. */
-  readonly ggml?: readonly BenchNode[] | null;
-  /** What PyTorch is asked for, in the words of scripts/peers/torch_ops.py. */
-  readonly torch?: { readonly kind: string; readonly shapes: readonly (readonly number[])[]; readonly dtype: string };
-};
+import type { BenchCase, BenchNode } from "./case.ts";
 
 type Model = { readonly name: string; readonly width: number; readonly kv: number; readonly feedForward: number; readonly vocabulary: number };
-export const qwen: Model = { name: "Qwen2.5-0.5B", width: 896, kv: 128, feedForward: 4864, vocabulary: 151_936 };
-export const smol: Model = { name: "SmolLM2-135M", width: 576, kv: 192, feedForward: 1536, vocabulary: 49_152 };
-const tokens = 512;
+type Sizes = {
+  readonly models: readonly [Model, ...Model[]];
+  /** Rows of a product. */
+  readonly tokens: number;
+  /** Rows and length of attention. */
+  readonly context: number;
+  /** Bytes of a tensor of a memory-bound operator, and of a decode step's weights. */
+  readonly tensorBytes: number;
+  readonly weightBytes: number;
+  /** Row of the weights in 256-wide blocks. */
+  readonly longRow: number;
+};
+const full: Sizes = {
+  models: [
+    { name: "Qwen2.5-0.5B", width: 896, kv: 128, feedForward: 4864, vocabulary: 151_936 },
+    { name: "SmolLM2-135M", width: 576, kv: 192, feedForward: 1536, vocabulary: 49_152 },
+  ],
+  tokens: 512,
+  context: 2048,
+  tensorBytes: 48e6,
+  weightBytes: 160e6,
+  longRow: 4864,
+};
+/** Every kind of case in a second or so: shows that the bench works, says nothing about speed. */
+const short: Sizes = {
+  models: [{ name: "tiny", width: 128, kv: 32, feedForward: 256, vocabulary: 512 }],
+  tokens: 32,
+  context: 128,
+  tensorBytes: 1e5,
+  weightBytes: 1e5,
+  longRow: 256,
+};
 
+type Shape = readonly [n: number, k: number];
 /** [N, K] of a layer's products. */
-const layer = ({ width, kv, feedForward }: Model): readonly (readonly [number, number])[] => [
+const layer = ({ width, kv, feedForward }: Model): readonly Shape[] => [
   [width, width],
   [kv, width],
   [kv, width],
@@ -47,206 +50,236 @@ const layer = ({ width, kv, feedForward }: Model): readonly (readonly [number, n
   [width, feedForward],
 ];
 const f = (dtype: DType, ...shape: number[]): SampleInput => ({ dtype, shape });
+const linear = (m: number, [n, k]: Shape, weight: DType, x: DType): BenchNode => ({
+  op: "linear",
+  inputs: [f(x, m, k), f(weight, n, k)],
+  weights: [1],
+  as: x,
+});
+const linearDx = (m: number, [n, k]: Shape, type: DType): BenchNode => ({
+  op: "linearDx",
+  inputs: [f(type, m, n), f(type, n, k)],
+  weights: [1],
+  as: type,
+});
+const layerWork = (m: number, model: Model): number => 2 * m * layer(model).reduce((sum, [n, k]) => sum + n * k, 0);
 
-function linearLayer(model: Model, m: number, weight: DType, x: DType): BenchNode[] {
-  return layer(model).map(([n, k]) => ({ op: "linear", inputs: [f(x, m, k), f(weight, n, k)], weights: [1], as: x }));
-}
-
-function products(model: Model): BenchCase[] {
-  const shape = `${model.name} layer, T ${tokens}`;
-  const flops = 2 * tokens * layer(model).reduce((sum, [n, k]) => sum + n * k, 0);
-  const shapes = layer(model).map(([n, k]) => [tokens, n, k]);
-  const of = (op: OpName, dtype: "bf16" | "f32", nodes: readonly BenchNode[], kind: string): BenchCase => ({
+function products(model: Model, m: number): BenchCase[] {
+  const shapes = layer(model);
+  const of = (op: OpName, dtype: "bf16" | "f32", nodes: readonly BenchNode[], kind: string, line: string): BenchCase => ({
     id: `${dtype} ${op} ${model.name}`,
     op,
     dtype,
-    shape,
+    shape: `${model.name} layer, T ${m}`,
     limit: dtype,
     nodes,
-    work: flops,
-    torch: { kind, shapes, dtype },
-    ...(op === "linear" ? { ggml: linearLayer(model, tokens, dtype, "f32") } : {}),
+    work: layerWork(m, model),
+    torch: { kind, shapes: shapes.map(([n, k]) => [m, n, k]), dtype },
+    ggml: op === "linear" ? shapes.map((shape) => linear(m, shape, dtype, "f32")) : null,
+    lines: [line],
   });
-  return (["bf16", "f32"] as const).flatMap((dtype) => [
-    of("linear", dtype, linearLayer(model, tokens, dtype, dtype), "y"),
-    of(
-      "linearDx",
-      dtype,
-      layer(model).map(([n, k]) => ({ op: "linearDx", inputs: [f(dtype, tokens, n), f(dtype, n, k)], weights: [1], as: dtype })),
-      "dx",
-    ),
-    of(
-      "linearDw",
-      dtype,
-      layer(model).map(([n, k]) => ({ op: "linearDw", inputs: [f(dtype, tokens, n), f(dtype, tokens, k)] })),
-      "dw",
-    ),
-  ]);
+  const dw = (type: DType): BenchNode[] => shapes.map(([n, k]) => ({ op: "linearDw", inputs: [f(type, m, n), f(type, m, k)] }));
+  return (["bf16", "f32"] as const).flatMap((dtype) => {
+    const line = dtype === "bf16" ? "bf16 y and dx" : "f32 matmul";
+    return [
+      of("linear", dtype, shapes.map((shape) => linear(m, shape, dtype, dtype)), "y", line), // biome-ignore format: one case a line
+      of("linearDx", dtype, shapes.map((shape) => linearDx(m, shape, dtype)), "dx", line), // biome-ignore format: one case a line
+      of("linearDw", dtype, dw(dtype), "dw", dtype === "bf16" ? "bf16 dW" : line),
+    ];
+  });
 }
 
-/** Base product and adapter in one, counted as the base product alone: the share lost against `linear` is what the adapter costs. */
-function lora(model: Model, rank: number): BenchCase {
+/** Base product and adapter in one, y and dx, against the base products alone: what the adapter adds. */
+function lora(model: Model, m: number, rank: number): BenchCase {
+  const adapter = (op: "loraLinear" | "loraLinearDx", [n, k]: Shape): BenchNode => ({
+    op,
+    inputs: [f("bf16", m, op === "loraLinear" ? k : n), f("bf16", n, k), f("bf16", 1, rank, k), f("bf16", 1, n, rank), f("f32", 1)],
+    weights: [1, 2, 3],
+    as: "bf16",
+  });
+  const shapes = layer(model);
   return {
-    id: `bf16 loraLinear r${rank} ${model.name}`,
+    id: `bf16 lora r${rank} ${model.name}`,
     op: "loraLinear",
     dtype: "bf16",
-    shape: `${model.name} layer, T ${tokens}, rank ${rank}`,
+    shape: `${model.name} layer, y and dx, T ${m}, rank ${rank}`,
     limit: "bf16",
-    work: 2 * tokens * layer(model).reduce((sum, [n, k]) => sum + n * k, 0),
-    nodes: layer(model).map(([n, k]) => ({
-      op: "loraLinear",
-      inputs: [f("bf16", tokens, k), f("bf16", n, k), f("bf16", 1, rank, k), f("bf16", 1, n, rank), f("f32", 1)],
-      weights: [1, 2, 3, 4],
-      as: "bf16",
-    })),
+    work: 2 * layerWork(m, model),
+    nodes: [...shapes.map((shape) => adapter("loraLinear", shape)), ...shapes.map((shape) => adapter("loraLinearDx", shape))],
+    base: [...shapes.map((shape) => linear(m, shape, "bf16", "bf16")), ...shapes.map((shape) => linearDx(m, shape, "bf16"))],
     ggml: null,
+    lines: [`LoRA rank ${rank}`],
   };
 }
 
-function quantized(model: Model, type: DType): BenchCase[] {
-  const usable = layer(model).filter(([, k]) => (["q4_k", "q5_k", "q6_k"].includes(type) ? k % 256 === 0 : true));
-  if (usable.length === 0) return [];
-  // As many layers as exceed the caches several times: a decode step reads every weight once.
-  const layers = Math.ceil(160e6 / usable.reduce((sum, [n, k]) => sum + n * k * 0.7, 0));
-  const many = Array.from({ length: layers }, () => usable).flat();
-  const nodes = (m: number, shapes: readonly (readonly [number, number])[]): BenchNode[] =>
-    shapes.map(([n, k]) => ({ op: "linear", inputs: [f("f32", m, k), f(type, n, k)], weights: [1] }));
-  return [
-    {
-      id: `${type} matvec ${model.name}`,
-      op: "linear",
-      dtype: type,
-      shape: `${model.name}, ${layers} layers, T 1`,
-      limit: "read",
-      int8: true,
-      nodes: nodes(1, many),
-      ggml: nodes(1, many),
-    },
-    {
-      id: `${type} linear ${model.name}`,
-      op: "linear",
-      dtype: type,
-      shape: `${model.name} layer, T ${tokens}`,
-      limit: "int8",
-      int8: true,
-      nodes: nodes(tokens, usable),
-      ggml: nodes(tokens, usable),
-    },
-  ];
+/** As many layers as exceed the caches several times: a decode step reads every weight once. */
+const repeated = <T>(nodes: readonly T[], bytes: number, wanted: number): T[] =>
+  Array.from({ length: Math.max(1, Math.ceil(wanted / bytes)) }, () => nodes).flat();
+const bytesEach: Partial<Record<DType, number>> = { q8_0: 34 / 32, q5_0: 22 / 32, q4_1: 20 / 32, q4_k: 144 / 256, q6_k: 210 / 256, bf16: 2 };
+
+function decode(type: DType, name: string, shapes: readonly Shape[], weightBytes: number): BenchCase {
+  const bytes = shapes.reduce((sum, [n, k]) => sum + n * k, 0) * bytesEach[type]!;
+  const nodes = repeated(shapes, bytes, weightBytes).map((shape) => linear(1, shape, type, "f32"));
+  return {
+    id: `${type} matvec ${name}`,
+    op: "linear",
+    dtype: type,
+    shape: `${name}, ${nodes.length / shapes.length} times, T 1`,
+    limit: "read",
+    int8: true,
+    nodes,
+    lines: [`${type} decode`],
+  };
 }
 
-function lossHead(model: Model, supervised: number): BenchCase {
-  const { width, vocabulary } = model;
+function int8(type: DType, model: Model, m: number): BenchCase {
+  const nodes = layer(model).map((shape) => linear(m, shape, type, "f32"));
   return {
-    id: `bf16 linearCrossEntropy ${model.name}`,
+    id: `${type} linear ${model.name}`,
+    op: "linear",
+    dtype: type,
+    shape: `${model.name} layer, T ${m}`,
+    limit: "int8",
+    int8: true,
+    nodes,
+    lines: [`${type} int8 matmul`],
+  };
+}
+
+function lossHead({ name, width, vocabulary }: Model, m: number): BenchCase {
+  const targets: SampleInput = { dtype: "i32", shape: [m], fill: { draw: "integers", from: 0, below: vocabulary } };
+  return {
+    id: `bf16 linearCrossEntropy ${name}`,
     op: "linearCrossEntropy",
     dtype: "bf16",
-    shape: `T ${supervised}, D ${width}, V ${vocabulary}`,
+    shape: `T ${m}, D ${width}, V ${vocabulary}`,
     limit: "bf16",
-    work: 4 * supervised * width * vocabulary,
-    nodes: [
-      {
-        op: "linearCrossEntropy",
-        inputs: [
-          f("bf16", supervised, width),
-          f("bf16", vocabulary, width),
-          { dtype: "i32", shape: [supervised], fill: { draw: "integers", from: 0, below: vocabulary } },
-        ],
-        params: { withDx: 1 },
-        weights: [1],
-      },
-    ],
+    work: 4 * m * width * vocabulary,
+    nodes: [{ op: "linearCrossEntropy", inputs: [f("bf16", m, width), f("bf16", vocabulary, width), targets], params: { withDx: 1 }, weights: [1] }],
     ggml: null,
-    torch: { kind: "cross entropy", shapes: [[supervised, vocabulary, width]], dtype: "bf16" },
+    torch: { kind: "cross entropy", shapes: [[m, vocabulary, width]], dtype: "bf16" },
+    lines: ["linear + cross entropy"],
   };
 }
 
-function attention(dtype: "f32" | "bf16"): BenchCase[] {
-  const [t, h, g, w] = [2048, 14, 2, 64];
-  const qkv = [f(dtype, t, h, w), f(dtype, t, g, w), f(dtype, t, g, w)];
+function attention(dtype: "f32" | "bf16", t: number): BenchCase[] {
+  const [h, g, w] = [14, 2, 64];
+  const qkv = (type: DType) => [f(type, t, h, w), f(type, t, g, w), f(type, t, g, w)];
   const segments: SampleInput = { dtype: "i32", shape: [1, 3], fill: { values: [0, t, -1] } };
   const params = { scale: 0.125, causal: 1 };
   const forward = 2 * t * t * h * w; // two products over the lower triangle
-  const shape = `T ${t}, ${h}/${g} heads of ${w}, causal`;
-  const torch = (kind: string) => ({ kind, shapes: [[t, h, g, w]], dtype });
+  const shared = { dtype, shape: `T ${t}, ${h}/${g} heads of ${w}, causal`, limit: dtype } as const;
   return [
     {
+      ...shared,
       id: `${dtype} attention`,
       op: "attention",
-      dtype,
-      shape,
-      limit: "bf16",
       work: forward,
-      nodes: [{ op: "attention", inputs: [...qkv, segments], params }],
-      torch: torch("attention"),
-      ggml: [{ op: "attention", inputs: [f("f32", t, h, w), f("f32", t, g, w), f("f32", t, g, w), segments], params }],
+      nodes: [{ op: "attention", inputs: [...qkv(dtype), segments], params }],
+      torch: { kind: "attention", shapes: [[t, h, g, w]], dtype },
+      ggml: [{ op: "attention", inputs: [...qkv("f32"), segments], params }],
+      lines: dtype === "bf16" ? ["attention forward"] : [],
     },
     {
+      ...shared,
       id: `${dtype} attentionBackward`,
       op: "attentionBackward",
-      dtype,
-      shape,
-      limit: "bf16",
       work: 2.5 * forward,
-      nodes: [{ op: "attentionBackward", inputs: [f(dtype, t, h, w), ...qkv, f(dtype, t, h, w), f("f32", t, h), segments], params }],
-      torch: torch("attention backward"),
+      nodes: [{ op: "attentionBackward", inputs: [f(dtype, t, h, w), ...qkv(dtype), f(dtype, t, h, w), f("f32", t, h), segments], params }],
+      torch: { kind: "attention backward", shapes: [[t, h, g, w]], dtype },
       ggml: null,
+      lines: dtype === "bf16" ? ["attention backward"] : [],
     },
   ];
 }
 
-/** Working set of at least 64 MB. */
-function streaming(): BenchCase[] {
-  const [rows, columns] = [8192, 1536]; // 50 MB a tensor in f32
-  const x = f("f32", rows, columns);
-  const row = f("f32", columns);
+/** Decoding over pages: 8 sequences read their whole context once. */
+function pagedAttention(type: "f32" | "bf16", context: number): BenchCase {
+  const [h, g, w, page, sequences] = [14, 2, 64, 16, 8];
+  const pages = context / page;
+  const cache = f(type, sequences * pages, page, g, w);
+  const table: SampleInput = { dtype: "i32", shape: [sequences, pages], fill: { values: Array.from({ length: sequences * pages }, (_, i) => i) } };
+  const rows: SampleInput = {
+    dtype: "i32",
+    shape: [sequences, 3],
+    fill: { values: Array.from({ length: sequences }, (_, i) => [i, 1, context]).flat() },
+  };
+  return {
+    id: `${type} attentionPaged`,
+    op: "attentionPaged",
+    dtype: type,
+    shape: `${sequences} sequences of ${context}, ${h}/${g} heads of ${w}, 1 token each`,
+    limit: "read",
+    work: 2 * sequences * context * g * w * (type === "f32" ? 4 : 2),
+    nodes: [{ op: "attentionPaged", inputs: [f("f32", sequences, h, w), cache, cache, table, rows], params: { scale: 0.125 } }],
+    ggml: null,
+  };
+}
+
+/** The working set is past the caches. */
+function streaming(type: "f32" | "bf16", tensorBytes: number): BenchCase[] {
+  const columns = 1536;
+  const rows = Math.ceil(tensorBytes / (type === "f32" ? 4 : 2) / columns);
+  const x = f(type, rows, columns);
+  const row = f(type, columns);
   const rstd = f("f32", rows);
-  const of = (op: OpName, inputs: readonly SampleInput[], params: Params = {}, ggml?: null): BenchCase => ({
-    id: `f32 ${op}`,
+  const of = (op: OpName, inputs: readonly SampleInput[], params: Params = {}): BenchCase => ({
+    id: `${type} ${op}`,
     op,
-    dtype: "f32",
+    dtype: type,
     shape: inputs.map(({ shape }) => `[${shape.join(", ")}]`).join(" "),
     limit: "copy",
     nodes: [{ op, inputs, params }],
-    ...(ggml === null ? { ggml } : {}),
+    lines: [`${type} norms, RoPE, SwiGLU${type === "f32" ? ", AdamW" : ""}`],
   });
-  const heads = f("f32", rows, 24, 64);
   const positions: SampleInput = { dtype: "i32", shape: [rows], fill: { draw: "integers", from: 0, below: rows } };
+  const hyper: SampleInput = { dtype: "f32", shape: [3], fill: { values: [1e-3, 3, 1] } };
+  const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 };
   return [
     of("rmsNorm", [x, row], { eps: 1e-6 }),
     of("rmsNormBackward", [x, x, row, rstd]),
     of("layerNorm", [x, row, row], { eps: 1e-6 }),
-    of("rope", [heads, positions], { base: 10_000, n: 64 }),
+    of("rope", [f(type, rows, 24, 64), positions], { base: 10_000, n: 64 }),
     of("swiglu", [x, x]),
     of("swigluBackward", [x, x, x]),
-    of("adamw", [x, x, x, x, { dtype: "f32", shape: [3], fill: { values: [1e-3, 3, 1] } }], {
-      beta1: 0.9,
-      beta2: 0.999,
-      eps: 1e-8,
-      weightDecay: 0.01,
-    }),
+    ...(type === "f32" ? [of("adamw", [x, x, x, x, hyper], adamw)] : []),
   ];
 }
 
-export const benchCases: readonly BenchCase[] = [
-  ...products(qwen),
-  ...products(smol),
-  ...[8, 16].flatMap((rank) => [lora(qwen, rank), lora(smol, rank)]),
-  lossHead(qwen, tokens),
-  ...(["q8_0", "q5_0", "q4_1"] as const).flatMap((type) => quantized(qwen, type)),
-  ...(["q4_k", "q6_k"] as const).flatMap((type) =>
-    quantized({ ...qwen, name: "rows of 4,864", width: 4864, kv: 0, feedForward: 896 }, type).slice(0, 1),
-  ),
-  {
-    id: "bf16 matvec Qwen2.5-0.5B",
+function twoThreads(type: "bf16" | "f32", model: Model, m: number): BenchCase {
+  return {
+    id: `${type} linear, 2 threads, ${model.name}`,
     op: "linear",
-    dtype: "bf16",
-    shape: "Qwen2.5-0.5B, 6 layers, T 1",
-    limit: "read",
-    nodes: Array.from({ length: 6 }, () => linearLayer(qwen, 1, "bf16", "f32")).flat(),
-    ggml: Array.from({ length: 6 }, () => linearLayer(qwen, 1, "bf16", "f32")).flat(),
-  },
-  ...attention("bf16"),
-  ...attention("f32"),
-  ...streaming(),
-];
+    dtype: type,
+    shape: `${model.name} layer, T ${m}`,
+    limit: type,
+    work: layerWork(m, model),
+    nodes: layer(model).map((shape) => linear(m, shape, type, type)),
+    threads: true,
+    ggml: null,
+    lines: ["2 threads over 1"],
+  };
+}
+
+function casesOf({ models, tokens, context, tensorBytes, weightBytes, longRow }: Sizes): BenchCase[] {
+  const [first] = models;
+  const long: readonly Shape[] = [[first.width, longRow]];
+  return [
+    ...models.flatMap((model) => products(model, tokens)),
+    ...[8, 16].flatMap((rank) => models.map((model) => lora(model, tokens, rank))),
+    lossHead(first, tokens),
+    ...(["q8_0", "q5_0", "q4_1"] as const).flatMap((type) => [decode(type, first.name, layer(first), weightBytes), int8(type, first, tokens)]),
+    ...(["q4_k", "q6_k"] as const).map((type) => decode(type, `rows of ${longRow}`, long, weightBytes)),
+    decode("bf16", first.name, layer(first), weightBytes),
+    ...attention("bf16", context),
+    ...attention("f32", context),
+    pagedAttention("bf16", context),
+    pagedAttention("f32", context),
+    ...streaming("f32", tensorBytes),
+    ...streaming("bf16", tensorBytes),
+    twoThreads("bf16", first, tokens),
+    twoThreads("f32", first, tokens),
+  ];
+}
+
+export const benchCases = (form: "full" | "short"): readonly BenchCase[] => casesOf(form === "full" ? full : short);

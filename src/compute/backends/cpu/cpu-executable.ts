@@ -101,7 +101,7 @@ export class CpuExecutable implements Executable {
     return this.#device.inTurn(() => this.#run(options)).finally(() => this.#running--);
   }
 
-  async #run({ inputs = {}, signal, timing }: RunOptions): Promise<Readonly<Record<string, TensorData>>> {
+  async #run({ inputs = {}, signal, timing, discard }: RunOptions): Promise<Readonly<Record<string, TensorData>>> {
     this.#alive();
     this.#writeInputs(inputs);
     const { native, pool } = this.#device;
@@ -122,6 +122,7 @@ export class CpuExecutable implements Executable {
       throw new StarboxError("native_failed", `${native.planError(this.#plan)}${node === undefined ? "" : ` at ${printNode(this.program, node)}`}.`);
     }
     if (timing !== undefined) this.#nodes.forEach((node, i) => timing(node, seconds![i]!));
+    if (discard) return {};
     return Object.fromEntries([...this.#outputs].map(([name, output]) => [name, this.#readOutput(output)]));
   }
 

@@ -92,7 +92,7 @@ export class GgmlExecutable implements Executable {
     return this.#device.inTurn(() => this.#run(options));
   }
 
-  async #run({ inputs = {}, signal, timing }: RunOptions): Promise<Readonly<Record<string, TensorData>>> {
+  async #run({ inputs = {}, signal, timing, discard }: RunOptions): Promise<Readonly<Record<string, TensorData>>> {
     if (this.#disposed) throw new StarboxError("disposed", "This executable was used after dispose().");
     if (signal?.aborted) throw new StarboxError("cancelled", "The run was cancelled.");
     const { g, backend } = this.#device;
@@ -114,6 +114,7 @@ export class GgmlExecutable implements Executable {
     // ggml runs the graph as a whole: its time is told for the last node.
     const last = this.program.nodes.at(-1);
     if (timing !== undefined && last !== undefined) timing(last, (performance.now() - since) / 1000);
+    if (discard) return {};
     return Object.fromEntries(
       [...this.#outputs].map(([name, { tensor, spec }]) => {
         const bytes = new ArrayBuffer(specBytes(spec));
