@@ -30,10 +30,23 @@ test("too many waiting: busy, with an estimate from measured durations", async (
   const release = await queue.enter("a");
   const waiting = queue.enter("a");
   const refused = await queue.enter("b").catch((error: unknown) => error);
-  expect(StarboxError.is(refused, "busy") && refused.retryAfterSeconds).toBe(20);
+  // The one place to wait is free when the running one ends; whoever is sent away next comes after that.
+  expect(StarboxError.is(refused, "busy") && refused.retryAfterSeconds).toBe(10);
+  const next = await queue.enter("c").catch((error: unknown) => error);
+  expect(StarboxError.is(next, "busy") && next.retryAfterSeconds).toBe(20);
   release();
   (await waiting)();
   expect([queue.running, queue.waiting]).toEqual([0, 0]);
+});
+
+test("before anything was measured nobody is sent away for minutes", async () => {
+  const queue = new FairQueue({ slots: 1, limit: 40 });
+  await queue.enter("a");
+  for (let i = 0; i < 40; i++) void queue.enter(`waiting ${i}`);
+  for (let i = 0; i < 10; i++) {
+    const refused = await queue.enter(`late ${i}`).catch((error: unknown) => error);
+    expect(StarboxError.is(refused, "busy") && refused.retryAfterSeconds).toBeLessThanOrEqual(5);
+  }
 });
 
 test("who leaves while waiting frees the place and is not served", async () => {

@@ -12,6 +12,7 @@ type Waiter = {
 /** How much later than told somebody may come back and still find the place that was kept. */
 const graceMs = 10_000;
 const maxPromised = 1000;
+const maxGuessSeconds = 5;
 
 export class FairQueue {
   readonly #slots: number;
@@ -22,6 +23,7 @@ export class FairQueue {
   readonly #promised = new Map<string, number>();
   #running = 0;
   #meanMs = 5_000; // until the first requests have been measured
+  #measured = false;
 
   constructor(options: { readonly slots: number; readonly limit: number; readonly now?: () => number }) {
     this.#slots = options.slots;
@@ -41,9 +43,12 @@ export class FairQueue {
     return this.#limit;
   }
 
-  /** Seconds until a request that came now would begin. */
-  estimateSeconds(): number {
-    return Math.max(1, Math.ceil((((this.waiting + 1) / this.#slots) * this.#meanMs) / 1000));
+  /** Seconds until somebody in front of whom so many were sent away finds a place to wait: the moment to come back, not the moment of the turn. */
+  #secondsToPlace(ahead: number): number {
+    const leaving = this.waiting + ahead + 1 - this.#limit;
+    const seconds = Math.max(1, Math.ceil(((leaving / this.#slots) * this.#meanMs) / 1000));
+    // A guess nothing was measured for must not send people away for minutes.
+    return this.#measured ? seconds : Math.min(seconds, maxGuessSeconds);
   }
 
   /**
@@ -54,7 +59,7 @@ export class FairQueue {
     if (signal?.aborted === true) throw cancelled();
     if (this.#running < this.#slots) return this.#begin();
     if (this.#isFullFor(person)) {
-      const retryAfterSeconds = this.estimateSeconds();
+      const retryAfterSeconds = this.#secondsToPlace(this.#aheadOf(person));
       this.#promise(person, retryAfterSeconds);
       throw new StarboxError("busy", `${this.waiting} requests are waiting for this model, the most it accepts.`, {
         hint: `Try again in about ${retryAfterSeconds} s.`,
@@ -100,9 +105,12 @@ export class FairQueue {
     for (const [other, until] of this.#promised) if (until < now) this.#promised.delete(other);
     if (this.waiting >= this.#limit) return true;
     if (this.waiting < this.#slots) return false;
-    // First sent away, first let in.
-    const ahead = this.#promised.has(person) ? [...this.#promised.keys()].indexOf(person) : this.#promised.size;
-    return this.waiting + ahead >= this.#limit;
+    return this.waiting + this.#aheadOf(person) >= this.#limit;
+  }
+
+  /** First sent away, first let in. */
+  #aheadOf(person: string): number {
+    return this.#promised.has(person) ? [...this.#promised.keys()].indexOf(person) : this.#promised.size;
   }
 
   #promise(person: string, retryAfterSeconds: number): void {
@@ -133,7 +141,9 @@ export class FairQueue {
       if (ended) return;
       ended = true;
       this.#running--;
-      this.#meanMs = 0.8 * this.#meanMs + 0.2 * (this.#now() - began);
+      const tookMs = this.#now() - began;
+      this.#meanMs = this.#measured ? 0.8 * this.#meanMs + 0.2 * tookMs : tookMs;
+      this.#measured = true;
       this.#next();
     };
   }
