@@ -112,16 +112,22 @@ async function live(
   let comeBackAt = 0;
   for (let turn = number; performance.now() < end; turn++) {
     signal.throwIfAborted();
-    const document = documents[turn % documents.length];
-    const pages = ["/", "/api/bases", `/api/bases/${base.id}/documents?limit=50`, `/api/documents/${document?.id}`, "/api/chats", "/api/session"];
-    const started = performance.now();
-    const page = await fetch(`${box.url}${pages[turn % pages.length]}`, {
-      headers: { authorization, accept: turn % pages.length === 0 ? "text/html" : "application/json" },
-    });
-    await page.arrayBuffer();
-    if (!page.ok) tally.errors.push(`${pages[turn % pages.length]}: ${page.status}`);
-    else if (started > warm) tally.pages.push(performance.now() - started);
-    if (performance.now() >= comeBackAt) comeBackAt = await ask(bench, person, authorization, turn, model, tally, warm, end);
+    try {
+      const document = documents[turn % documents.length];
+      const pages = ["/", "/api/bases", `/api/bases/${base.id}/documents?limit=50`, `/api/documents/${document?.id}`, "/api/chats", "/api/session"];
+      const started = performance.now();
+      const page = await fetch(`${box.url}${pages[turn % pages.length]}`, {
+        headers: { authorization, accept: turn % pages.length === 0 ? "text/html" : "application/json" },
+      });
+      await page.arrayBuffer();
+      if (!page.ok) tally.errors.push(`${pages[turn % pages.length]}: ${page.status}`);
+      else if (started > warm) tally.pages.push(performance.now() - started);
+      if (performance.now() >= comeBackAt) comeBackAt = await ask(bench, person, authorization, turn, model, tally, warm, end);
+    } catch (error) {
+      // A broken connection is the box's error, to be counted; not the end of the measurement.
+      signal.throwIfAborted();
+      tally.errors.push(String(error instanceof Error ? (error.cause ?? error) : error));
+    }
     await pause(lookMs * (0.5 + ((turn * 7 + number * 13) % 10) / 10), signal);
   }
 }
