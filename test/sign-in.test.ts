@@ -214,6 +214,25 @@ test("a second factor: asked for after the password, each code once, recovery co
   await people.removePerson(operator, member.id);
 });
 
+test("a new password of one's own asks the present one, ends every other session and keeps this one", async () => {
+  const [here, elsewhere] = [browser(), browser()];
+  for (const one of [here, elsewhere]) await one.send("POST", "/api/auth/sign-in/email", { email: "bob@example.org", password: "bob's password" });
+  const change = async (json: unknown) => await here.send("POST", "/api/account/password", json);
+  expect((await browser().send("POST", "/api/account/password", { current: "bob's password", password: "bob's next one" })).status).toBe(401);
+  expect((await change({ password: "bob's next one" })).status).toBe(400);
+  expect((await change({ current: "not his", password: "bob's next one" })).status).toBe(400);
+  expect((await read(await elsewhere.send("GET", "/api/session"))).actor).not.toBeNull();
+  expect((await change({ current: "bob's password", password: "bob's next one" })).status).toBe(204);
+  expect((await read(await elsewhere.send("GET", "/api/session"))).actor).toBeNull();
+  expect((await read(await here.send("GET", "/api/session"))).actor?.name).toBe("Bob");
+  expect((await signIn("bob@example.org", "bob's password")).status).toBe(401);
+  expect((await change({ current: "bob's next one", password: "bob's password" })).status).toBe(204);
+  expect((await signIn("bob@example.org", "bob's password")).status).toBe(200);
+  expect(trail.filter((event) => event.action === "person.password").map((event) => event.outcome)).toEqual(["refused", "ok", "ok"]);
+  for (let i = 0; i < 10; i++) await change({ current: `guess ${i}`, password: "bob's next one" });
+  expect((await change({ current: "bob's password", password: "bob's next one" })).status).toBe(429);
+});
+
 test("the reset on the machine gives a new password, takes the second factor off, signs out everywhere; only the operator may", async () => {
   const bob = browser();
   await bob.send("POST", "/api/auth/sign-in/email", { email: "bob@example.org", password: "bob's password" });

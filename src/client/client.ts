@@ -99,6 +99,7 @@ function account(http: Http) {
     signInWays: () => http.json<{ oidc: string | null; ldap: boolean }>("GET", at("auth", "ways")),
     signOut: () => http.json<unknown>("POST", at("auth", "sign-out"), { json: {} }),
     readInvitation: (token: string) => http.json<{ email: string; role: Role }>("POST", at("invitation"), { json: { token } }),
+    changePassword: (json: { current: string; password: string }) => http.json<void>("POST", at("account", "password"), { json }),
     acceptInvitation: (json: { token: string; name: string; password: string }) =>
       http.json<SessionInfo>("POST", at("invitation", "accept"), { json }),
     listSessions: (person?: string) => items(http.json<Items<SessionInfoRow>>("GET", at("sessions"), { query: { person } })),

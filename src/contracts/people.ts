@@ -46,7 +46,7 @@ export type PeopleService = {
   listPeople(actor: Actor): Promise<readonly PersonInfo[]>;
   /** Without a password the person signs in elsewhere (OIDC, LDAP), or uses keys only. */
   createPerson(actor: Actor, input: NewPerson): Promise<PersonInfo>;
-  /** A new password ends the person's sessions. Anyone may change their own name and password. */
+  /** A new password ends the person's sessions. Anyone may change their own name; their own password is changed with the present one (`Platform.changeOwnPassword`). */
   updatePerson(actor: Actor, id: string, patch: { readonly name?: string; readonly role?: Role; readonly password?: string }): Promise<PersonInfo>;
   removePerson(actor: Actor, id: string): Promise<void>;
   /** From the machine itself: a new password, no second factor, signed out everywhere. By e-mail or id. */

@@ -154,6 +154,8 @@ export type Platform = {
   listSessions(caller: Caller, personId?: string): Promise<readonly SessionInfoRow[]>;
   /** No id: all but the caller's own. */
   endSession(caller: Caller, id: string | null, personId?: string): Promise<void>;
+  /** The present password is asked; all other sessions end. */
+  changeOwnPassword(caller: Caller, input: { readonly current: string; readonly password: string }): Promise<void>;
   /** A secret for the authenticator app; in force once confirmed with a code. */
   startSecondFactor(caller: Caller): Promise<{ readonly secret: string; readonly uri: string }>;
   confirmSecondFactor(caller: Caller, code: string): Promise<readonly string[]>;

@@ -2,7 +2,7 @@
 import { newId, StarboxError } from "#base";
 import type { Actor, AuditSink, PeopleService, PersonInfo, Role } from "#contracts";
 import { seesEverything } from "./access.ts";
-import { lastAdministrator, needAdministrator, noPerson } from "./problems.ts";
+import { askPresentFirst, lastAdministrator, needAdministrator, noPerson } from "./problems.ts";
 import { hashSecret, randomText } from "./secrets.ts";
 import type { PeopleStore, StoredPerson } from "./store.ts";
 
@@ -68,6 +68,8 @@ function persons({
     async updatePerson(actor, id, { password, ...patch }) {
       if (patch.role !== undefined || actor.personId !== id) needAdministrator(actor);
       if (actor.key !== undefined && password !== undefined && !seesEverything(actor)) needAdministrator(actor);
+      // Whoever finds a session open must not become its owner; a key hands out no passwords either.
+      if (password !== undefined && actor.personId === id) throw askPresentFirst();
       const found = store.readPerson(id);
       if (found === undefined) throw noPerson(id);
       const hashed = password === undefined ? {} : { passwordHash: await hashPassword(password) };

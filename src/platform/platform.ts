@@ -7,6 +7,7 @@ import { type Auth, loadAuth } from "./auth.ts";
 import { createKeysService, findKey } from "./keys.ts";
 import { createLdap, type LdapSettings } from "./ldap.ts";
 import { createOidc, type OidcSettings } from "./oidc.ts";
+import { createOwnPassword } from "./own-password.ts";
 import { mayNotView, needAdministrator, needSession, noPerson, noSession, wrongCode } from "./problems.ts";
 import type { Revocations } from "./revocations.ts";
 import { createSecondFactor, type SecondFactor } from "./second-factor.ts";
@@ -74,6 +75,7 @@ export function createPlatform({ store, settings, audit, revocations, now = Date
     ...createViewing(store, audit, now),
     ...createSessions(store, audit, revocations),
     ...createFactors(store, secondFactor, audit, now),
+    ...createOwnPassword(store, audit, revocations, now),
     keys: createKeysService(store.keys, now, (id) => revocations.endKey(id)),
   };
 }

@@ -93,3 +93,12 @@ export function needAdministrator(actor: Actor): void {
     zh: { message: "只有管理员可以这样做。", hint: "请联系本机的管理员。" },
   });
 }
+
+export const askPresentFirst = (): StarboxError =>
+  new StarboxError("invalid_input", "For a new password of your own the present one is needed.", {
+    hint: "POST /api/account/password with current and password, signed in; in the console: Box, My account.",
+    zh: {
+      message: "修改自己的密码需要提供当前密码。",
+      hint: "登录后用 POST /api/account/password 提交 current 和 password；或在网页「本机 › 我的账号」中修改。",
+    },
+  });

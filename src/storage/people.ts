@@ -214,6 +214,8 @@ function persons(connection: Connection) {
       id: string,
       patch: { readonly name?: string; readonly role?: PersonRow["role"]; readonly passwordHash?: string },
       at: string,
+      /** This session goes on when a new password ends the others. */
+      keepSession = "",
     ): boolean {
       return connection.transaction(() => {
         const found = readPerson(id);
@@ -238,7 +240,7 @@ function persons(connection: Connection) {
             at,
           );
         }
-        if (patch.passwordHash !== undefined) connection.run("DELETE FROM sessions WHERE userId = ?", id);
+        if (patch.passwordHash !== undefined) connection.run("DELETE FROM sessions WHERE userId = ? AND id <> ?", id, keepSession);
         return true;
       });
     },

@@ -1,7 +1,8 @@
-/** @file A new password, for oneself or for somebody else. */
+/** @file A new password, for oneself (the present one is asked) or for somebody else. */
+import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { client } from "../../api/client.ts";
-import { useAction } from "../../api/queries.ts";
+import { sessionQuery, useAction } from "../../api/queries.ts";
 import { Button } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
@@ -9,19 +10,42 @@ import { showToast } from "../../ui/toasts.tsx";
 
 export function PasswordDialog({ id, name, onClose }: { readonly id: string; readonly name: string; readonly onClose: () => void }) {
   const { t } = useTranslation();
-  const save = useAction((password: string) => client.people.update(id, { password }), [["people"], ["session"]]);
-  const submit = (password: string) => save.mutate(password, { onSuccess: () => (showToast(t("people.passwordSaved", { name })), onClose()) });
+  const { data: session } = useQuery(sessionQuery());
+  const isOwn = session?.actor?.personId === id;
+  const save = useAction(
+    async ({ current, password }: { readonly current: string; readonly password: string }) => {
+      if (isOwn) await client.account.changePassword({ current, password });
+      else await client.people.update(id, { password });
+    },
+    [["people"], ["session"], ["sessions"]],
+  );
+  const submit = (form: FormData) =>
+    save.mutate(
+      { current: String(form.get("current") ?? ""), password: String(form.get("password") ?? "") },
+      { onSuccess: () => (showToast(isOwn ? t("people.ownPasswordSaved") : t("people.passwordSaved", { name })), onClose()) },
+    );
   return (
-    <Dialog title={t("people.passwordFor", { name })} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => (event.preventDefault(), submit(String(new FormData(event.currentTarget).get("password"))))}
-      >
+    <Dialog title={isOwn ? t("people.password") : t("people.passwordFor", { name })} onClose={onClose}>
+      <form className="col" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(new FormData(event.currentTarget)))}>
+        {isOwn ? (
+          <div className="field">
+            <label htmlFor="current-password">{t("people.currentPassword")}</label>
+            <input id="current-password" name="current" type="password" className="input" required autoFocus autoComplete="current-password" />
+          </div>
+        ) : null}
         <div className="field">
           <label htmlFor="new-password">{t("people.newPassword")}</label>
-          <input id="new-password" name="password" type="password" className="input" required minLength={8} autoFocus autoComplete="new-password" />
-          <span className="hint">{t("people.passwordHint")}</span>
+          <input
+            id="new-password"
+            name="password"
+            type="password"
+            className="input"
+            required
+            minLength={8}
+            autoFocus={!isOwn}
+            autoComplete="new-password"
+          />
+          <span className="hint">{t(isOwn ? "people.ownPasswordHint" : "people.passwordHint")}</span>
         </div>
         {save.isError ? <ErrorCard error={save.error} /> : null}
         <div className="actions">

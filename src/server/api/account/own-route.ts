@@ -66,6 +66,23 @@ export function ownRoutes(api: Api, parts: ServerParts): void {
       await platform.endSession(known(caller), params.id, query.person);
     },
   );
+  define(
+    api,
+    parts,
+    {
+      method: "post",
+      path: "/account/password",
+      id: "changeOwnPassword",
+      tag,
+      summary: "A new password of one's own; the present one is asked, and all other sessions end",
+      zh: "修改自己的密码：需提供当前密码，其他登录随即退出",
+      maxBodyBytes: 16 << 10,
+      body: z.object({ current: z.string().min(1).max(256), password }),
+    },
+    async ({ caller, body }) => {
+      await platform.changeOwnPassword(known(caller), body);
+    },
+  );
   factorRoutes(api, parts);
   invitationRoutes(api, parts);
   oidcRoutes(api, parts);

@@ -44,7 +44,7 @@ export function peopleRoutes(api: Api, parts: ServerParts): void {
       tag,
       summary: "Change a person's name, role or password",
       zh: "修改成员的姓名、角色或密码",
-      description: "Anyone may change their own name and password. A new password ends the person's sessions.",
+      description: "Anyone may change their own name; one's own password: POST /api/account/password. A new password ends the person's sessions.",
       params: byId,
       body: z.object({ name: personName.optional(), role: role.optional(), password: password.optional() }),
       output: person,
