@@ -43,6 +43,7 @@ const doc: DocumentInfo = {
   edition: null,
   level: "manage",
   approved: true,
+  waiting: null,
   owner: null,
   reviewAt: null,
   tags: [],

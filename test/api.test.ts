@@ -150,6 +150,7 @@ test("every route of the description is in the table above or has its own test",
     "GET /api/sessions",
     "DELETE /api/sessions",
     "DELETE /api/sessions/{}",
+    "POST /api/account/password", // test/sign-in.test.ts
     "POST /api/second-factor",
     "POST /api/second-factor/confirm",
     "POST /api/second-factor/remove",

@@ -52,6 +52,8 @@ export type DocumentInfo = {
   readonly level: Level;
   /** false: readers do not see it yet. */
   readonly approved: boolean;
+  /** A newer version that readers see once it is approved; until then they find the one before it. Told only to those who may change the document. */
+  readonly waiting: { readonly versionId: string; readonly version: number; readonly sizeBytes: number; readonly createdAt: string } | null;
   readonly owner: { readonly id: string; readonly name: string } | null;
   readonly reviewAt: string | null;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];

@@ -67,7 +67,7 @@ export type KnowledgeService = {
       readonly reviewAt?: string | null;
     },
   ): Promise<DocumentInfo>;
-  /** Lets readers see the current version, or takes it out of their sight again. For those who manage the base. */
+  /** Lets readers see the version that waits, or the current one; `false` turns down the one that waits, or takes the current one out of their sight. For those who manage the base. */
   approveDocument(actor: Actor, documentId: string, approved: boolean): Promise<DocumentInfo>;
   /** Documents whose review day has come: one's own, and those of bases one manages. */
   listReviews(actor: Actor): Promise<readonly DueReview[]>;

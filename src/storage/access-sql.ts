@@ -51,3 +51,13 @@ export function readableValues(readable: ReadableLists | null): [string | null, 
   const lists = JSON.stringify(readable.lists);
   return [lists, lists, JSON.stringify(readable.writable)];
 }
+
+/** Condition on a row of documents: it, or a newer version of it, waits for approval. A newer version is told only to who may write. Values: waitsValues. */
+export const waitsSql = (document: string): string => `(NOT ${approvedSql(document)} OR (EXISTS (
+  SELECT 1 FROM versions w WHERE w.num = ${document}.newest_version AND w.held IS NOT NULL)
+  AND (? IS NULL OR ${document}.access IN (SELECT value FROM json_each(?)))))`;
+
+export function waitsValues(readable: ReadableLists | null): [string | null, string | null] {
+  const writable = readable === null ? null : JSON.stringify(readable.writable);
+  return [writable, writable];
+}

@@ -29,6 +29,10 @@ const readChunk = (row: Stored): ChunkRow => ({
   embedded: row.embedded === 1,
 });
 
+/** Of a current version, or of one that waits for approval: its vectors are there when it comes. */
+const isFound = `(EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version)
+  OR EXISTS (SELECT 1 FROM versions v WHERE v.num = c.version AND v.held IS NOT NULL AND v.state = 'building'))`;
+
 export type ChunkRepository = ReturnType<typeof createChunkRepository>;
 
 export function createChunkRepository(connection: Connection) {
@@ -76,17 +80,10 @@ export function createChunkRepository(connection: Connection) {
     /** The next chunks of a base that can be found by words and have no vector yet. */
     listUnembedded: (kb: number, limit: number) =>
       connection
-        .all<Stored>(
-          `SELECT ${columns} FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version) ORDER BY c.id LIMIT ?`,
-          kb,
-          limit,
-        )
+        .all<Stored>(`SELECT ${columns} FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND ${isFound} ORDER BY c.id LIMIT ?`, kb, limit)
         .map(readChunk),
     countUnembedded: (kb: number) =>
-      connection.get<{ count: number }>(
-        `SELECT count(*) AS count FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND EXISTS (SELECT 1 FROM documents d WHERE d.num = c.document AND d.current_version = c.version)`,
-        kb,
-      )?.count ?? 0,
+      connection.get<{ count: number }>(`SELECT count(*) AS count FROM chunks c WHERE c.kb = ? AND c.embedded = 0 AND ${isFound}`, kb)?.count ?? 0,
     markEmbedded: (id: number) => connection.run("UPDATE chunks SET embedded = 1 WHERE id = ?", id),
     markUnembedded: (id: number) => connection.run("UPDATE chunks SET embedded = 0 WHERE id = ?", id),
     /** The first of a version's chunks: the purge takes them in batches. */

@@ -1,7 +1,7 @@
 /** @file Rows of documents and of their versions. What a state means is the ingest code's business. */
 import type { ErrorRecord } from "#base";
 import type { Block, DocumentState, ReadableLists } from "#contracts";
-import { approvedSql, readableSql, readableValues } from "./access-sql.ts";
+import { readableSql, readableValues, waitsSql, waitsValues } from "./access-sql.ts";
 import type { Connection, SqlValue } from "./connection.ts";
 
 export type DocumentRow = {
@@ -46,12 +46,17 @@ export type VersionRow = {
   readonly language: string | null;
   readonly chunks: number;
   readonly embedded: number;
+  /** It was read and waits for approval; the version before it is the one that is found. */
+  readonly held: HeldVersion | null;
   readonly createdAt: string;
 };
 
+/** What the document takes over when a held version is approved. */
+export type HeldVersion = { readonly title: string | null; readonly date: string | null; readonly members: readonly string[] };
+
 const documentColumns = `num, id, kb, path, folder, title, title_by_person AS titleByPerson, type, tags, date, date_by_person AS dateByPerson, work, edition,
   superseded_by AS supersededBy, current_version AS currentVersion, newest_version AS newestVersion, parent, state, error, added_by AS addedBy, owner, review_at AS reviewAt, created_at AS createdAt, updated_at AS updatedAt`;
-const versionColumns = `num, id, document, number, sha256, bytes, state, pages, scanned, warnings, language, chunks, embedded, created_at AS createdAt`;
+const versionColumns = `num, id, document, number, sha256, bytes, state, pages, scanned, warnings, language, chunks, embedded, held, created_at AS createdAt`;
 
 /** Column of each property that may be changed, and how it is stored. */
 const documentFields = {
@@ -80,6 +85,7 @@ const versionFields = {
   language: "language",
   chunks: "chunks",
   embedded: "embedded",
+  held: "held",
 } as const;
 
 type Stored<T> = { [K in keyof T]: unknown };
@@ -95,7 +101,12 @@ function readDocument(row: Stored<DocumentRow>): DocumentRow {
 }
 
 function readVersion(row: Stored<VersionRow>): VersionRow {
-  return { ...(row as unknown as VersionRow), scanned: JSON.parse(row.scanned as string), warnings: JSON.parse(row.warnings as string) };
+  return {
+    ...(row as unknown as VersionRow),
+    scanned: JSON.parse(row.scanned as string),
+    warnings: JSON.parse(row.warnings as string),
+    held: row.held === null ? null : JSON.parse(row.held as string),
+  };
 }
 
 function toSql(value: unknown): SqlValue {
@@ -137,6 +148,14 @@ export function createDocumentRepository(connection: Connection) {
           today,
         )
         .map(readDocument),
+    /** Documents with a new version that waits for approval. */
+    listHeld: (kb: number) =>
+      connection
+        .all<Stored<DocumentRow>>(
+          `SELECT ${documentColumns} FROM documents WHERE kb = ? AND newest_version IN (SELECT num FROM versions WHERE held IS NOT NULL) ORDER BY num`,
+          kb,
+        )
+        .map(readDocument),
     listIds: (kb: number) => connection.all<{ id: string }>("SELECT id FROM documents WHERE kb = ?", kb).map((row) => row.id),
     /** Neither readable nor set aside: somebody still has to read them. */
     listUnread: (kb: number) =>
@@ -159,7 +178,7 @@ export function createDocumentRepository(connection: Connection) {
       const folder = query.folder === undefined || query.folder === "" ? null : query.folder;
       return connection
         .all<Stored<DocumentRow>>(
-          `SELECT ${documentColumns} FROM documents WHERE kb = ? AND path > ? AND (? IS NULL OR state = ? OR (? = 'unapproved' AND NOT ${approvedSql("documents")}))
+          `SELECT ${documentColumns} FROM documents WHERE kb = ? AND path > ? AND (? IS NULL OR state = ? OR (? = 'unapproved' AND ${waitsSql("documents")}))
              AND (? IS NULL OR path LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\') AND (? IS NULL OR folder = ? OR folder LIKE ? ESCAPE '\\')
              AND ${readableSql("documents")} ORDER BY path LIMIT ?`,
           kb,
@@ -167,6 +186,7 @@ export function createDocumentRepository(connection: Connection) {
           query.state ?? null,
           query.state ?? null,
           query.state ?? null,
+          ...waitsValues(readable),
           pattern,
           pattern,
           pattern,

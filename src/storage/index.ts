@@ -7,7 +7,7 @@ export { checkDatabase } from "./check-database.ts";
 export type { ChunkIndex, VectorRow, WordsRow } from "./chunk-index.ts";
 export type { ChunkRepository, ChunkRow, VectorRepository } from "./chunks.ts";
 export { type Connection, diskFull, nameSqliteError, openConnection, type SqlValue } from "./connection.ts";
-export type { DocumentRepository, DocumentRow, TextRow, VersionRepository, VersionRow } from "./documents.ts";
+export type { DocumentRepository, DocumentRow, HeldVersion, TextRow, VersionRepository, VersionRow } from "./documents.ts";
 export { type IndexReader, openIndexReader } from "./index-read.ts";
 export type { JobRepository, JobRow, NewJob } from "./jobs.ts";
 export type { CuratedRepository, CuratedRow, Dictionary, GapRepository, GapRow, KbRepository, KbRow } from "./kbs.ts";

@@ -41,7 +41,10 @@ export function addKbCare(kb: Command, { add, t, run }: Builder): void {
     )
       .argument("<NAME>", name)
       .argument("[PATH...]", t("documents inside the base", "知识库内的文档"))
-      .option("--withdraw", t("take them out of readers' sight again", "撤回批准"))
+      .option(
+        "--withdraw",
+        t("turn down the version that waits, or take the document out of readers' sight again", "不批准等待中的新版本；没有新版本时撤回批准"),
+      )
       .action(async (base: string, paths: string[], flags: { withdraw?: boolean }) => {
         await run(async (cli) => {
           const documents = await withBox(cli, async ({ services, actor }) => {
@@ -53,7 +56,8 @@ export function addKbCare(kb: Command, { add, t, run }: Builder): void {
             for (const document of found) changed.push(await services.knowledge.approveDocument(actor, document.id, flags.withdraw !== true));
             return changed;
           });
-          for (const document of documents) cli.terminal.result(document, `${document.approved ? "✓" : "…"} ${document.path}`);
+          for (const document of documents)
+            cli.terminal.result(document, `${document.approved && document.waiting === null ? "✓" : "…"} ${document.path}`);
           if (documents.length === 0) cli.terminal.note("Nothing waits for approval.", "没有待批准的文档。");
         });
       }),

@@ -107,6 +107,6 @@ function store({ storage }: IngestDeps, embedder: string, rows: readonly ChunkRo
     storage.versions.addEmbedded(version, count);
     const { embedded, chunks } = storage.versions.findByNum(version) ?? { embedded: 0, chunks: 1 };
     const row = storage.documents.findByNum(document);
-    if (embedded >= chunks && row?.state === "words") storage.documents.update(document, { state: "ready" });
+    if (embedded >= chunks && row?.state === "words" && row.currentVersion === version) storage.documents.update(document, { state: "ready" });
   }
 }

@@ -6,11 +6,12 @@ import { addFile, enqueue, type NewFile } from "./add-file.ts";
 import type { IngestDeps } from "./deps.ts";
 import { embedJob, enqueueEmbedding } from "./embed-job.ts";
 import { createGate } from "./gate.ts";
-import { ingestJob, relinkEditions } from "./ingest-job.ts";
+import { ingestJob } from "./ingest-job.ts";
 import { createPace } from "./pace.ts";
 import { enqueuePurge, purgeFor, purgeJob } from "./purge-job.ts";
 import { enqueueRecut } from "./recut-job.ts";
 import { enqueueReembedding, reembedJob } from "./reembed-job.ts";
+import { rejectVersion, releaseVersion, relinkEditions } from "./switch-version.ts";
 
 export type { NewFile } from "./add-file.ts";
 export type { FileReader, IngestDeps, ReadFile } from "./deps.ts";
@@ -18,6 +19,7 @@ export { workKey } from "./editions.ts";
 export { createFileReader } from "./file-reader.ts";
 export { passageHash } from "./passage.ts";
 export { cleanPath } from "./paths.ts";
+export { heldVersion } from "./switch-version.ts";
 
 export type Ingest = {
   /** Registers the jobs and takes up what a stopped box left. Call before `jobs.start()`. */
@@ -27,6 +29,9 @@ export type Ingest = {
   removeDocument(document: DocumentRow): Promise<void>;
   removeBase(kb: KbRow): Promise<void>;
   retryDocument(kb: KbRow, document: DocumentRow): void;
+  /** In the caller's transaction: a version that waits for approval becomes the current one, or goes. */
+  releaseVersion(document: DocumentRow): void;
+  rejectVersion(document: DocumentRow): void;
   /** After a person changed a document's title or date. */
   relink(document: DocumentRow, before: string | null): void;
   changeEmbedder(kb: KbRow, embedder: string): void;
@@ -96,6 +101,8 @@ export function createIngest(deps: IngestDeps): Ingest {
     relink(document, before) {
       for (const key of new Set([before, document.work])) if (key !== null) relinkEditions(deps, document.kb, key);
     },
+    releaseVersion: (document) => releaseVersion(deps, document),
+    rejectVersion: (document) => rejectVersion(deps, document),
     changeEmbedder: (kb, embedder) => enqueueReembedding(deps, kb, embedder),
     recut: (kb) => enqueueRecut(deps, kb),
     embedMissing: (kb) => enqueueEmbedding(deps, kb),

@@ -3,12 +3,12 @@ import type { JobContext, JobHandler } from "#contracts";
 import type { DocumentRow, KbRow, VersionRow } from "#storage";
 import { addFile } from "./add-file.ts";
 import type { IngestDeps, JobDeps, ReadFile } from "./deps.ts";
-import { linkEditions, workKey } from "./editions.ts";
 import { enqueueEmbedding } from "./embed-job.ts";
 import { passageHash } from "./passage.ts";
-import { enqueuePurge, removeSomeChunks } from "./purge-job.ts";
+import { removeSomeChunks } from "./purge-job.ts";
 import { runRecut } from "./recut-job.ts";
 import { inSlices } from "./slices.ts";
+import { holdVersion, mustWait, removeLostMembers, switchVersion } from "./switch-version.ts";
 
 const shownBytes = 200_000;
 
@@ -28,7 +28,8 @@ async function run(deps: JobDeps, context: JobContext): Promise<void> {
   await deps.gate.pass(context.signal);
   revive(deps, context.payload.version as number);
   const target = findTarget(deps, context.payload.version as number);
-  if (target === null) return;
+  // One that waits for approval has been read.
+  if (target === null || target.version.held !== null) return;
   const { version, document, kb } = target;
   // A small file is read before anybody could see this; each commit is a trip to the disk.
   if (version.bytes > shownBytes) storage.documents.update(document.num, { state: "reading" });
@@ -43,8 +44,9 @@ async function run(deps: JobDeps, context: JobContext): Promise<void> {
     signal: context.signal,
   });
   const members = await addMembers(deps, target, file, context.signal);
-  await writeChunks(deps, target, file, context);
-  removeLostMembers(deps, document, members);
+  await writeChunks(deps, target, file, members, context);
+  // What waits for approval takes nothing away yet.
+  if (storage.versions.findByNum(version.num)?.held === null) removeLostMembers(deps, document, members);
   deps.pace.wasRead(version.bytes);
 }
 
@@ -90,7 +92,7 @@ async function addMembers(deps: IngestDeps, { document, kb }: Target, file: Read
 }
 
 /** Text and chunks in slices; the last one also makes the version current. An overtaken version is left for the purge. */
-async function writeChunks(deps: JobDeps, target: Target, file: ReadFile, context: JobContext): Promise<void> {
+async function writeChunks(deps: JobDeps, target: Target, file: ReadFile, members: ReadonlySet<string>, context: JobContext): Promise<void> {
   const { storage } = deps;
   const { version, document, kb } = target;
   const { parsed, blocksJson, chunks, words } = file;
@@ -101,7 +103,7 @@ async function writeChunks(deps: JobDeps, target: Target, file: ReadFile, contex
       if (next === 0) storage.texts.write(version.num, parsed.text, blocksJson);
       const chunk = chunks[next];
       if (chunk === undefined) {
-        switchVersion(deps, target, file);
+        finishReading(deps, target, file, members);
         return false;
       }
       const text = parsed.text.slice(chunk.start, chunk.end);
@@ -127,19 +129,12 @@ async function writeChunks(deps: JobDeps, target: Target, file: ReadFile, contex
   );
 }
 
-/** Everything people see changes at once: new text and words in, old ones out of sight. */
-function switchVersion(deps: IngestDeps, { version, document, kb }: Target, { parsed }: ReadFile): void {
+/** What the reading found is kept; then the version becomes the current one, or waits for approval beside the one that is. */
+function finishReading(deps: IngestDeps, { version, document, kb }: Target, { parsed }: ReadFile, members: ReadonlySet<string>): void {
   const { storage } = deps;
   if (findTarget(deps, version.num) === null) return;
-  const row = storage.documents.findByNum(document.num) as DocumentRow;
   const { count, embedded } = storage.chunks.count(version.num);
-  const title = row.titleByPerson ? row.title : (parsed.meta.title ?? row.title);
-  const date = row.dateByPerson ? row.date : (parsed.meta.date ?? null);
-  const work = workKey(title, row.path);
-  const needsOcr = count === 0 && parsed.scannedPages.length > 0;
-  if (row.currentVersion !== null) storage.versions.update(row.currentVersion, { state: "old" });
   storage.versions.update(version.num, {
-    state: "current",
     pages: parsed.pages,
     scanned: parsed.scannedPages,
     warnings: parsed.warnings,
@@ -147,36 +142,8 @@ function switchVersion(deps: IngestDeps, { version, document, kb }: Target, { pa
     chunks: count,
     embedded,
   });
-  storage.documents.update(document.num, {
-    currentVersion: version.num,
-    title,
-    date,
-    work,
-    error: null,
-    state: needsOcr ? "needs-ocr" : embedded === count ? "ready" : "words",
-    updatedAt: new Date(deps.now()).toISOString(),
-  });
-  for (const key of new Set([row.work, work])) if (key !== null) relinkEditions(deps, kb.num, key);
-  if (work === null && row.edition !== null) storage.documents.update(document.num, { edition: null, supersededBy: null });
-  storage.index.makeVisible(version.num);
+  const found = { title: parsed.meta.title ?? null, date: parsed.meta.date ?? null, members: [...members] };
+  if (mustWait(deps, document.num, version.num)) holdVersion(deps, document.num, version.num, found);
+  else switchVersion(deps, document.num, version.num, found);
   if (embedded < count) enqueueEmbedding(deps, kb);
-  if (row.currentVersion !== null) enqueuePurge(deps);
-}
-
-/** After a date or a name changed, or a document went. */
-export function relinkEditions({ storage, now }: IngestDeps, kb: number, work: string): void {
-  const today = new Date(now()).toISOString().slice(0, 10);
-  for (const change of linkEditions(storage.documents.editions(kb, work), today)) {
-    storage.documents.update(change.num, { edition: change.edition, supersededBy: change.supersededBy });
-  }
-}
-
-/** Members that the new version of an archive no longer holds. */
-function removeLostMembers(deps: IngestDeps, document: DocumentRow, members: ReadonlySet<string>): void {
-  const lost = deps.storage.documents.children(document.num).filter((child) => !members.has(child.id));
-  if (lost.length === 0) return;
-  deps.storage.transaction(() => {
-    for (const child of lost) deps.storage.documents.remove(child.num);
-    enqueuePurge(deps);
-  });
 }

@@ -88,7 +88,13 @@ export function createBases(deps: KnowledgeDeps): Part {
         if (kb.embedder === null) storage.kbs.update(kb.id, { embedder: patch.embedder, updatedAt: lookup.at() });
         else ingest.changeEmbedder(kb, patch.embedder);
       }
-      if (patch.approval !== undefined) storage.access.setApproval(kb.num, patch.approval, actor.personId ?? actor.role, lookup.at());
+      const { approval } = patch;
+      if (approval !== undefined)
+        storage.transaction(() => {
+          storage.access.setApproval(kb.num, approval, actor.personId ?? actor.role, lookup.at());
+          // Nothing waits any more.
+          if (!approval) for (const row of storage.documents.listHeld(kb.num)) ingest.releaseVersion(row);
+        });
       note(actor, "base.change", kb.id);
       return present(actor, lookup.base(actor, kb.id, "read"));
     },

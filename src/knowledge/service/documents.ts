@@ -2,7 +2,7 @@
 import { StarboxError } from "#base";
 import type { Actor, DocumentInfo, KnowledgeService } from "#contracts";
 import type { DocumentRow, VersionRow } from "#storage";
-import { cleanPath, workKey } from "../ingest/index.ts";
+import { cleanPath, heldVersion, workKey } from "../ingest/index.ts";
 import { createLookup, invalid, type KnowledgeDeps, missing, requireLevel } from "./deps.ts";
 
 type Part = Pick<
@@ -125,9 +125,16 @@ export function createDocuments(deps: KnowledgeDeps): Part {
   };
 }
 
-export function presentDocument({ storage, access }: KnowledgeDeps, actor: Actor, row: DocumentRow, kbId: string): DocumentInfo {
+export function presentDocument(
+  { storage, access }: Pick<KnowledgeDeps, "storage" | "access">,
+  actor: Actor,
+  row: DocumentRow,
+  kbId: string,
+): DocumentInfo {
   const num = row.currentVersion ?? row.newestVersion;
   const version = num === null ? undefined : storage.versions.findByNum(num);
+  const level = access.document(actor, row.id) ?? "read";
+  const waiting = level === "read" ? null : heldVersion({ storage }, row);
   return {
     id: row.id,
     kbId,
@@ -145,8 +152,9 @@ export function presentDocument({ storage, access }: KnowledgeDeps, actor: Actor
     date: row.date,
     edition: presentEdition(storage, row, (id) => access.document(actor, id) !== null),
     tags: row.tags,
-    level: access.document(actor, row.id) ?? "read",
+    level,
     approved: num === null || !storage.access.isApprovalOn(row.kb) || storage.access.isApproved(num),
+    waiting: waiting === null ? null : { versionId: waiting.id, version: waiting.number, sizeBytes: waiting.bytes, createdAt: waiting.createdAt },
     owner: ownerOf(storage, row),
     reviewAt: row.reviewAt,
     warnings: version?.warnings ?? [],

@@ -11,5 +11,6 @@ import { usage } from "./031-usage.ts";
 import { audit } from "./032-audit.ts";
 import { privacy } from "./033-privacy.ts";
 import { pages } from "./040-pages.ts";
+import { held } from "./041-held.ts";
 
-export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn, keys, usage, audit, privacy, pages];
+export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn, keys, usage, audit, privacy, pages, held];

@@ -10,11 +10,12 @@ import { CheckIcon, ReviewIcon, WaitingIcon } from "../../ui/icons.ts";
 
 const stale = (document: DocumentInfo): readonly (readonly string[])[] => [["document", document.id], ["documents", document.kbId], ["reviews"]];
 
-/** What waits, and the button of those who may decide. */
+/** What waits, and the buttons of those who may decide. */
 export function ApprovalNotice({ document, manages }: { readonly document: DocumentInfo; readonly manages: boolean }) {
   const { t } = useTranslation();
-  const approve = useAction(() => client.knowledge.approveDocument(document.id, true), stale(document));
-  if (document.approved) return null;
+  const decide = useAction((approved: boolean) => client.knowledge.approveDocument(document.id, approved), stale(document));
+  const { waiting } = document;
+  if (document.approved && waiting === null) return null;
   return (
     <div className="col" style={{ gap: 8, marginBottom: 16 }}>
       <Notice
@@ -22,15 +23,31 @@ export function ApprovalNotice({ document, manages }: { readonly document: Docum
         icon={WaitingIcon}
         action={
           manages ? (
-            <Button small icon={CheckIcon} busy={approve.isPending} onClick={() => approve.mutate(undefined)}>
-              {t("care.approve")}
-            </Button>
+            <span className="row wrap" style={{ gap: 8 }}>
+              <Button small icon={CheckIcon} busy={decide.isPending} onClick={() => decide.mutate(true)}>
+                {t("care.approve")}
+              </Button>
+              {waiting === null ? null : (
+                <Button small look="quiet" disabled={decide.isPending} onClick={() => decide.mutate(false)}>
+                  {t("care.reject")}
+                </Button>
+              )}
+            </span>
           ) : undefined
         }
       >
-        {t("care.waits")}
+        {waiting === null ? (
+          t("care.waits")
+        ) : (
+          <>
+            {t("care.newVersionWaits", { version: waiting.version, current: document.version })}{" "}
+            <a href={client.knowledge.originalUrl(document.id, waiting.versionId)} download>
+              {t("care.openWaiting")}
+            </a>
+          </>
+        )}
       </Notice>
-      {approve.isError ? <ErrorCard error={approve.error} /> : null}
+      {decide.isError ? <ErrorCard error={decide.error} /> : null}
     </div>
   );
 }

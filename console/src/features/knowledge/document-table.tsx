@@ -131,7 +131,7 @@ const DocumentRow = memo(function DocumentRow({
                 {t("edition.superseded")}
               </span>
             ) : null}
-            {document.approved ? null : (
+            {document.approved && document.waiting === null ? null : (
               <span className="tag warn">
                 <WaitingIcon size={12} aria-hidden />
                 {t("care.waitsShort")}

@@ -42,6 +42,10 @@ export const documentInfo = z
     tags: list(z.string()),
     level: z.enum(["read", "write", "manage"]),
     approved: z.boolean().openapi({ description: "false: readers do not see it yet." }),
+    waiting: z
+      .object({ versionId: z.string(), version: z.number(), sizeBytes: z.number(), createdAt: z.string() })
+      .nullable()
+      .openapi({ description: "A newer version that waits for approval; readers find the one before it. null for readers." }),
     owner: z.object({ id: z.string(), name: z.string() }).nullable(),
     reviewAt: z.string().nullable(),
     warnings: list(warning),
