@@ -15,7 +15,10 @@ afterEach(async () => {
 
 const everything = { person: null, access: "everything" } as const;
 
-function start(embed?: (text: string) => Float32Array): {
+function start(
+  embed?: (text: string) => Float32Array,
+  { idleMs, embedMs = 0 }: { readonly idleMs?: number; readonly embedMs?: number } = {},
+): {
   base: MadeBase;
   retriever: ClosableRetriever;
   dataDir: string;
@@ -27,7 +30,10 @@ function start(embed?: (text: string) => Float32Array): {
     id: "test-embedder",
     dimensions: 64,
     maxTokens: 512,
-    embed: async (texts) => texts.map((text) => (embed as (text: string) => Float32Array)(text)),
+    embed: async (texts) => {
+      if (embedMs > 0) await new Promise((resolve) => setTimeout(resolve, embedMs));
+      return texts.map((text) => (embed as (text: string) => Float32Array)(text));
+    },
     countTokens: async (texts) => texts.map((text) => text.length),
   };
   const retriever = createRetriever({
@@ -35,6 +41,7 @@ function start(embed?: (text: string) => Float32Array): {
     readerModule: new URL("../src/storage/index.ts", import.meta.url).href,
     embedderOf: () => (embed === undefined ? null : "test-embedder"),
     logger: silentLogger,
+    ...(idleMs === undefined ? {} : { idleMs }),
     embeddingModel: async () => {
       if (embed === undefined) throw new (await import("#base")).StarboxError("model_not_ready", "not yet");
       return model;
@@ -105,6 +112,15 @@ test("versions that are not current are never found, edits are found at once", a
   );
   expect((await ask("绿色河马")).hits).toHaveLength(1);
   expect((await ask("大象")).hits).toEqual([]);
+});
+
+test("an embedder slower than the thread's idle time loses nothing: the candidates wait for the vector", async () => {
+  const next = random(5);
+  const { base, ask } = start(() => unit(next), { idleMs: 30, embedMs: 3000 });
+  for (let i = 0; i < 12; i++) base.add({ path: `${i}.md`, chunks: [{ text: `仓库盘点流程第${i}条`, vector: unit(next) }] });
+  const { hits, mode } = await ask("盘点流程");
+  expect(mode).toBe("hybrid");
+  expect(hits.length).toBeGreaterThan(0);
 });
 
 test("500 random viewers never see what they may not, and miss nothing they may", async () => {

@@ -1,4 +1,5 @@
 /** @file One question against the index, in the thread that owns the connection: candidates by words and by meaning, exact scores, fusion. */
+import { StarboxError } from "#base";
 import type { RetrieveHit, RetrieveRequest, Viewer } from "#contracts";
 import { blendCloseness, type DenseFound, DenseIndex } from "./dense-index.ts";
 import { dot } from "./dot.ts";
@@ -85,7 +86,7 @@ export class RetrievalEngine {
   rank(id: number, vector: Float32Array | null, limit: number): RankDone {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
-    if (pending === undefined) return { hits: [], dense: false, ms: { dense: 0, fuse: 0 } };
+    if (pending === undefined) throw lostSearch();
     const started = performance.now();
     return this.#reader.snapshot(() => {
       const dense = vector === null ? [] : this.#findDense(pending.scope, vector, Math.max(limit, listLimit));
@@ -230,6 +231,13 @@ export class RetrievalEngine {
     });
   }
 }
+
+/** The thread that held the candidates is gone: an error, never an empty result that looks like an answer. */
+const lostSearch = (): StarboxError =>
+  new StarboxError("internal", "The search thread stopped between finding words and ranking.", {
+    hint: "Ask again; if it happens twice, see the log.",
+    zh: { message: "检索线程在找到词语之后、排序之前停止。", hint: "请重试；若再次发生，请查看日志。" },
+  });
 
 function presentHit(row: HitRow, item: Scored): RetrieveHit {
   const { path, date, edition, supersededBy, ...rest } = row;

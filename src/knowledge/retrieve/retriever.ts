@@ -123,6 +123,8 @@ class RetrievalThread {
   #idle: NodeJS.Timeout | undefined;
   #last = 0;
   readonly #waiting = new Map<string, Waiting>();
+  /** Searches whose words are found and whose ranking has not been asked for: the thread holds their candidates while an embedder works, however long. */
+  readonly #open = new Set<number>();
 
   constructor(start: () => Worker, idleMs: number, logger: Logger) {
     this.#start = start;
@@ -136,6 +138,7 @@ class RetrievalThread {
 
   send<T extends WordsDone | RankDone>(message: Extract<ToThread, { type: "words" | "rank" }>): Promise<T> {
     const worker = this.#ensure();
+    if (message.type === "words") this.#open.add(message.id);
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(`${message.type} ${message.id}`, { resolve, reject });
       worker.ref();
@@ -145,6 +148,7 @@ class RetrievalThread {
 
   drop(id: number): void {
     for (const type of ["words", "rank"]) this.#waiting.delete(`${type} ${id}`);
+    this.#open.delete(id);
     this.#worker?.postMessage({ type: "drop", id } satisfies ToThread);
     this.#letGo();
   }
@@ -175,12 +179,13 @@ class RetrievalThread {
   }
 
   async #stopIfIdle(): Promise<void> {
-    if (this.#waiting.size === 0) await this.close();
+    if (this.#waiting.size === 0 && this.#open.size === 0) await this.close();
     else this.#ensure();
   }
 
   #receive(message: FromThread): void {
     const keys = message.type === "failed" ? [`words ${message.id}`, `rank ${message.id}`] : [`${message.type} ${message.id}`];
+    if (message.type !== "words") this.#open.delete(message.id);
     for (const key of keys) {
       const waiting = this.#waiting.get(key);
       this.#waiting.delete(key);
