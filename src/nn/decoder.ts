@@ -37,32 +37,67 @@ export function required(weights: Weights, name: string): Value {
   return value;
 }
 
+/** One step of a model that can be built and run alone: its tokens' rows in, its rows out. */
+export type Stage = {
+  /** "embedding", "blk.0" …, "output_norm": the names that comparisons layer by layer use. */
+  readonly name: string;
+  /** Null: reads the tokens themselves. */
+  readonly build: (graph: Graph, weights: Weights, packed: Packed, x: Value | null, options?: DecoderOptions) => Value;
+};
+
+/** The stages of a decoder in order: embedding, layers, last norm. */
+export function decoderStages(config: DecoderConfig): readonly Stage[] {
+  const context = (graph: Graph, weights: Weights, packed: Packed, { activations: as = "f32", project, tap }: DecoderOptions = {}) => ({
+    graph,
+    config,
+    weights,
+    packed,
+    as,
+    tap,
+    project: project ?? plainProjection(graph, weights, as),
+    norm: (x: Value, name: string): Value => graph.apply("rmsNorm", [x, required(weights, name)], { eps: config.normEpsilon }, { as }),
+  });
+  return [
+    {
+      name: "embedding",
+      build: (graph, weights, packed, _x, { activations: as = "f32" } = {}) =>
+        graph.apply("embedding", [required(weights, "token_embd.weight"), packed.ids], { scale: config.embeddingScale }, { as }), // [T, D]
+    },
+    ...Array.from({ length: config.layers }, (_, layer): Stage => ({
+      name: `blk.${layer}`,
+      build: (graph, weights, packed, x, options) => decoderLayer({ ...context(graph, weights, packed, options), layer }, x!),
+    })),
+    { name: "output_norm", build: (graph, weights, packed, x, options) => context(graph, weights, packed, options).norm(x!, "output_norm.weight") },
+  ];
+}
+
 /** Hidden states after the last norm, [T, D]: what the head multiplies. */
 export function buildDecoder(graph: Graph, config: DecoderConfig, weights: Weights, packed: Packed, options: DecoderOptions = {}): Value {
-  const { activations: as = "f32", tap = () => {} } = options;
-  const project = options.project ?? plainProjection(graph, weights, as);
-  const norm = (x: Value, name: string): Value => graph.apply("rmsNorm", [x, required(weights, name)], { eps: config.normEpsilon }, { as });
-  let x = graph.apply("embedding", [required(weights, "token_embd.weight"), packed.ids], { scale: config.embeddingScale }, { as }); // [T, D]
-  tap("embedding", x);
-  for (let layer = 0; layer < config.layers; layer++) {
-    const at = (name: string): string => `blk.${layer}.${name}.weight`;
-    const attended = attention({ graph, config, weights, packed, as, project, norm, layer }, norm(x, at("attn_norm"))); // [T, H·W]
-    tap(`blk.${layer}.attention`, attended);
-    if (config.postNorms) {
-      x = graph.apply("add", [x, norm(project(attended, at("attn_output")), at("post_attention_norm"))]);
-    } else {
-      x = project(attended, at("attn_output"), { residual: x }); // [T, D]
-    }
-    const fed = norm(x, at("ffn_norm"));
-    const gated = graph.apply(config.activation, [project(fed, at("ffn_gate")), project(fed, at("ffn_up"))]); // [T, F]
-    x = config.postNorms
-      ? graph.apply("add", [x, norm(project(gated, at("ffn_down")), at("post_ffw_norm"))])
-      : project(gated, at("ffn_down"), { residual: x }); // [T, D]
-    tap(`blk.${layer}`, x);
+  return buildStages(decoderStages(config), graph, weights, packed, options);
+}
+
+export function buildStages(stages: readonly Stage[], graph: Graph, weights: Weights, packed: Packed, options: DecoderOptions): Value {
+  let x: Value | null = null;
+  for (const { name, build } of stages) {
+    x = build(graph, weights, packed, x, options);
+    options.tap?.(name, x);
   }
-  const last = norm(x, "output_norm.weight");
-  tap("output_norm", last);
-  return last;
+  return x!;
+}
+
+function decoderLayer(context: LayerContext, x: Value): Value {
+  const { graph, config, project, norm, layer, tap } = context;
+  const at = (name: string): string => `blk.${layer}.${name}.weight`;
+  const attended = attention(context, norm(x, at("attn_norm"))); // [T, H·W]
+  tap?.(`blk.${layer}.attention`, attended);
+  const mixed = config.postNorms
+    ? graph.apply("add", [x, norm(project(attended, at("attn_output")), at("post_attention_norm"))])
+    : project(attended, at("attn_output"), { residual: x }); // [T, D]
+  const fed = norm(mixed, at("ffn_norm"));
+  const gated = graph.apply(config.activation, [project(fed, at("ffn_gate")), project(fed, at("ffn_up"))]); // [T, F]
+  return config.postNorms
+    ? graph.apply("add", [mixed, norm(project(gated, at("ffn_down")), at("post_ffw_norm"))])
+    : project(gated, at("ffn_down"), { residual: mixed }); // [T, D]
 }
 
 type LayerContext = {
@@ -73,6 +108,7 @@ type LayerContext = {
   readonly as: ActivationType;
   readonly project: Project;
   readonly norm: (x: Value, name: string) => Value;
+  readonly tap: DecoderOptions["tap"] | undefined;
   readonly layer: number;
 };
 
