@@ -7,6 +7,7 @@ const allowed = {
   nn: ["base", "compute"],
   formats: ["base"],
   compute: ["base"], // no model, no text, no HTTP: usable alone
+  alignment: ["base", "compute", "nn", "formats"], // is a whole model right on a device? Engines to compare with are handed in
   storage: ["base", "contracts"],
   jobs: ["base", "contracts", "storage"], // the queue is a table
   models: ["base", "contracts", "formats"],
@@ -27,6 +28,7 @@ const allowed = {
     "compute",
     "nn",
     "formats",
+    "alignment",
     "storage",
     "jobs",
     "models",

@@ -82,13 +82,15 @@ export class GgufFile implements AsyncDisposable {
     return value;
   }
 
-  /** The tensor's bytes, as they lie in the file. */
-  async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  /** The tensor's bytes as they lie in the file, or only some of its rows. */
+  async read(name: string, rows?: { readonly start: number; readonly count: number }): Promise<Uint8Array<ArrayBuffer>> {
     const info = this.tensors.get(name);
     if (info === undefined) throw invalidGguf(this.path, `it holds no tensor "${name}"`);
-    const bytes = new Uint8Array(info.sizeBytes);
+    const rowBytes = info.sizeBytes / Math.max(1, info.shape[0] ?? 1);
+    const from = info.position + (rows === undefined ? 0 : rows.start * rowBytes);
+    const bytes = new Uint8Array(rows === undefined ? info.sizeBytes : rows.count * rowBytes);
     for (let at = 0; at < bytes.byteLength; ) {
-      const { bytesRead } = await this.#file.read(bytes, at, Math.min(bytes.byteLength - at, 1 << 28), info.position + at);
+      const { bytesRead } = await this.#file.read(bytes, at, Math.min(bytes.byteLength - at, 1 << 28), from + at);
       if (bytesRead === 0) throw invalidGguf(this.path, `it ends inside the tensor "${name}"`);
       at += bytesRead;
     }

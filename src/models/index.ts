@@ -3,3 +3,5 @@ export { type Catalogue, loadCatalogue, type ModelEntry } from "./catalogue.ts";
 export type { EngineStatus } from "./engines.ts";
 export { createModels, type Models, type ModelsOptions, type ModelsSettings } from "./manager.ts";
 export { createUpstreamEmbeddingModel, createUpstreamLanguageModel, type UpstreamOptions } from "./upstream.ts";
+export { computeWithLlama } from "./llama-values.ts";
+export type { LlamaValues } from "./engine/llama-values.ts";

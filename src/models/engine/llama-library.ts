@@ -89,6 +89,7 @@ type ContextParams = {
   kv_unified: boolean;
   type_k: number;
   type_v: number;
+  cb_eval: unknown;
 };
 export type Batch = {
   readonly n_tokens: number;
@@ -125,6 +126,9 @@ export type LlamaLibrary = {
   readonly sequenceEmbedding: (context: Pointer, sequence: number) => Pointer;
   readonly vocabularySize: (vocabulary: Pointer) => number;
   readonly logits: (context: Pointer) => Pointer;
+  readonly clearMemory: (context: Pointer) => void;
+  /** A function that llama.cpp calls about every tensor it computes; `wanted` chooses by name whose numbers `take` gets. */
+  readonly observe: (wanted: (name: string) => boolean, take: (name: string, values: Float32Array) => void) => unknown;
   /** Gives the pages of this range back to the system; they read as zeros afterwards. */
   readonly dropPages: (start: bigint, bytes: bigint) => void;
 };
@@ -179,13 +183,35 @@ function bindDropPages(): LlamaLibrary["dropPages"] {
   };
 }
 
+function bindClear(llama: ReturnType<typeof koffi.load>): LlamaLibrary["clearMemory"] {
+  const memory = llama.func("void* llama_get_memory(void*)") as (context: Pointer) => Pointer;
+  const clear = llama.func("void llama_memory_clear(void*, bool)") as (memory: Pointer, data: boolean) => void;
+  return (context) => clear(memory(context), true);
+}
+
+function bindObserve(base: ReturnType<typeof koffi.load>): LlamaLibrary["observe"] {
+  const nameOf = base.func("const char* ggml_get_name(void*)") as (tensor: Pointer) => string;
+  const elements = base.func("int64 ggml_nelements(void*)") as (tensor: Pointer) => number;
+  const read = base.func("void ggml_backend_tensor_get(void*, void*, size_t, size_t)") as (t: Pointer, to: Float32Array, at: number, bytes: number) => void;
+  const kind = koffi.pointer(koffi.proto("bool starbox_observe(void* tensor, bool ask, void* data)"));
+  return (wanted, take) =>
+    koffi.register((tensor: Pointer, ask: boolean) => {
+      const name = nameOf(tensor);
+      if (ask) return wanted(name);
+      const values = new Float32Array(Number(elements(tensor)));
+      read(tensor, values, 0, values.byteLength);
+      take(name, values);
+      return true;
+    }, kind);
+}
+
 function bind(): LlamaLibrary | null {
   const found = findFolder();
   if (found === null) return null;
   const { folder, release } = found;
   const file = (name: string): string => path.join(folder, name);
   if (!existsSync(file("libggml-base.so"))) return null;
-  koffi.load(file("libggml-base.so"));
+  const base = koffi.load(file("libggml-base.so"));
   const ggml = koffi.load(file(`libggml.${release}.so`));
   const llama = koffi.load(file(`libllama.${release}.so`));
   const quiet = koffi.register(() => {}, koffi.pointer(koffi.proto("void starbox_llama_log(int level, const char* text, void* data)")));
@@ -208,6 +234,8 @@ function bind(): LlamaLibrary | null {
     decode: llama.func("llama_decode", "int32", ["void*", batchStruct]) as unknown as LlamaLibrary["decode"],
     vocabularySize: llama.func("int32 llama_vocab_n_tokens(void*)"),
     logits: llama.func("void* llama_get_logits(void*)"),
+    clearMemory: bindClear(llama),
+    observe: bindObserve(base),
     dropPages: bindDropPages(),
     sequenceEmbedding: llama.func("void* llama_get_embeddings_seq(void*, int32)"),
   };
