@@ -35,7 +35,10 @@ export async function openModel(file: string): Promise<OpenModel> {
       if (dtype === undefined)
         throw new StarboxError("unsupported", `${file}: the tensor "${name}" is of ggml's type ${type}, which no operator reads.`, {
           hint: "Types that are read: f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k.",
-          zh: { message: `${file}：张量“${name}”的 ggml 类型为 ${type}，没有算子支持。`, hint: "支持 f32、f16、bf16、q4_0、q4_1、q5_0、q5_1、q8_0、q4_k、q5_k、q6_k。" },
+          zh: {
+            message: `${file}：张量“${name}”的 ggml 类型为 ${type}，没有算子支持。`,
+            hint: "支持 f32、f16、bf16、q4_0、q4_1、q5_0、q5_1、q8_0、q4_k、q5_k、q6_k。",
+          },
         });
       tensors.set(name, { dtype, shape });
     }

@@ -28,20 +28,20 @@ export class ReferenceStage {
   }
 
   /** One node's results from given operands. */
-  async node(node: Node, valueOf: (id: number) => Float64Array): Promise<readonly Float64Array[]> {
+  async node(node: Node, given: (id: number) => Float64Array): Promise<readonly Float64Array[]> {
     const { values } = this.#program;
     const outputs = node.outputs.map((id) => values.get(id)!.spec);
     const big = node.inputs[node.op === "embedding" ? 0 : 1];
     const info = big == null ? undefined : values.get(big);
     if (info?.kind === "parameter" && elementCount(info.spec.shape) > largest) {
-      if (node.op === "linear") return [await this.#linear(node, info.name!, valueOf)];
-      if (node.op === "embedding") return [await this.#embedding(node, info.name!, valueOf)];
+      if (node.op === "linear") return [await this.#linear(node, info.name!, given)];
+      if (node.op === "embedding") return [await this.#embedding(node, info.name!, given)];
     }
     const operands = await Promise.all(
       node.inputs.map(async (id) => {
         if (id === null) return null;
         const { kind, spec, name } = values.get(id)!;
-        return { ...spec, values: kind === "parameter" ? await this.#weight(name!) : valueOf(id) };
+        return { ...spec, values: kind === "parameter" ? await this.#weight(name!) : given(id) };
       }),
     );
     return ops[node.op].reference(operands, node.params, outputs);
@@ -53,13 +53,14 @@ export class ReferenceStage {
     return known;
   }
 
-  async #linear(node: Node, name: string, valueOf: (id: number) => Float64Array): Promise<Float64Array> {
+  async #linear(node: Node, name: string, given: (id: number) => Float64Array): Promise<Float64Array> {
     const spec = this.#model.tensors.get(name)!;
     const [rows, columns] = spec.shape as [number, number];
     const xSpec = this.#program.values.get(node.inputs[0]!)!.spec;
     const tokens = xSpec.shape[0]!;
-    const x = { ...xSpec, values: valueOf(node.inputs[0]!) };
-    if (node.inputs[2] != null || node.inputs[3] != null || node.params["activation"] !== 0) throw new Error(`linear of ${name}: only a plain product is read in blocks`);
+    const x = { ...xSpec, values: given(node.inputs[0]!) };
+    if (node.inputs[2] != null || node.inputs[3] != null || node.params["activation"] !== 0)
+      throw new Error(`linear of ${name}: only a plain product is read in blocks`);
     const y = new Float64Array(tokens * rows);
     for (let start = 0; start < rows; start += block) {
       const count = Math.min(block, rows - start);
@@ -71,9 +72,9 @@ export class ReferenceStage {
     return y;
   }
 
-  async #embedding(node: Node, name: string, valueOf: (id: number) => Float64Array): Promise<Float64Array> {
+  async #embedding(node: Node, name: string, given: (id: number) => Float64Array): Promise<Float64Array> {
     const { dtype, shape } = this.#model.tensors.get(name)!;
-    const ids = valueOf(node.inputs[1]!);
+    const ids = given(node.inputs[1]!);
     const y = new Float64Array(ids.length * shape[1]!);
     for (const [t, id] of ids.entries()) {
       const row = loadValues({ dtype, shape: [1, shape[1]!] }, await this.#model.read(name, { start: id, count: 1 }));

@@ -1,5 +1,18 @@
 /** @file `starbox ops …`: opens the devices of this machine and hands them to `compute`'s list, verification and benchmark. */
+import fs from "node:fs";
 import os from "node:os";
+import path from "node:path";
+import {
+  type AlignmentReport,
+  type BenchRecord,
+  type MaturityRow,
+  maturityOf,
+  OperatorRecords,
+  type OperatorSummary,
+  recordOf,
+  renderReport,
+  type VerifyRecord,
+} from "#alignment";
 import { StarboxError } from "#base";
 import {
   benchCases,
@@ -18,14 +31,31 @@ import {
 import type { OperatorBenchRow, OperatorRow, Operators, OperatorsOptions, OperatorVerifyRow } from "#contracts";
 import { readMachine } from "./machine.ts";
 import { readCommit } from "./system-service.ts";
+import { type ModelReport, verifyModel } from "./verify-model.ts";
 
 const threadsOf = ({ threads }: OperatorsOptions): number => (threads === 0 ? os.availableParallelism() : threads);
+
+const builds = new WeakMap<Device, string>();
+/** What computes on this device: results count for this build only. */
+const buildOf = (device: Device): string => builds.get(device) ?? device.description;
+const machineName = (): string => {
+  const { cpu, cores } = readMachine();
+  return `${cpu}, ${cores} cores`;
+};
+const circumstances = (device: Device) => ({
+  build: buildOf(device),
+  machine: machineName(),
+  commit: readCommit() ?? "unknown",
+  at: new Date().toISOString(),
+});
 
 async function openCpu(options: OperatorsOptions): Promise<CpuDevice> {
   const library = await ensureNative("release", (done, all) => {
     if (done === 1) options.note(`Compiling the native kernels, ${all} files …`, `正在编译原生算子，共 ${all} 个文件……`);
   });
-  return new CpuDevice({ library, threads: threadsOf(options), ...(options.isa === null ? {} : { isa: options.isa }) });
+  const device = new CpuDevice({ library, threads: threadsOf(options), ...(options.isa === null ? {} : { isa: options.isa }) });
+  builds.set(device, `${path.basename(path.dirname(library))} ${device.isa}`);
+  return device;
 }
 
 /** Devices that can be opened here, or the one asked for; those that cannot are told. */
@@ -54,8 +84,21 @@ export async function openDevices(options: OperatorsOptions): Promise<Device[]> 
   return devices;
 }
 
+/** Of every operator, on the opened devices. */
+function maturityRows(devices: readonly Device[], dataDir: string, only: string | null): MaturityRow[] {
+  const records = new OperatorRecords(dataDir).all;
+  const names = opNames.filter((op) => only === null || op.includes(only));
+  return names.flatMap((op) =>
+    devices.map((device) => {
+      const question = { op, device: device.name, kernel: typeof device.kernels[op] === "string", gradient: typeof ops[op].gradient === "function" };
+      return { op, device: device.name, ...maturityOf({ ...question, build: buildOf(device), machine: machineName() }, records) };
+    }),
+  );
+}
+
 async function* list(options: OperatorsOptions): AsyncGenerator<OperatorRow> {
   const devices = await openDevices(options);
+  const maturity = maturityRows(devices, options.dataDir, options.only);
   try {
     for (const op of opNames) {
       if (options.only !== null && !op.includes(options.only)) continue;
@@ -67,10 +110,9 @@ async function* list(options: OperatorsOptions): AsyncGenerator<OperatorRow> {
         devices: Object.fromEntries(
           devices.map(({ name, kernels }) => {
             const entry = kernels[op];
-            return [
-              name,
-              typeof entry === "string" ? { kernel: entry, maturity: "works" } : { kernel: null, reason: entry.unsupported, maturity: "none" },
-            ];
+            const { level, why } = maturity.find((row) => row.op === op && row.device === name)!;
+            const kernel = typeof entry === "string" ? { kernel: entry } : { kernel: null, reason: entry.unsupported };
+            return [name, { ...kernel, maturity: level, why }];
           }),
         ),
       };
@@ -106,23 +148,68 @@ async function* bench(options: OperatorsOptions): AsyncGenerator<OperatorBenchRo
     signal,
     progress: ({ id }) => note(id, id),
   });
-  for await (const row of rows) yield { ...row, ...described };
+  const measured: BenchRecord[] = [];
+  for await (const row of rows) {
+    if (row.kind === "case") {
+      const { op, case: id, shareOfLimit } = row;
+      const ratio = Object.fromEntries(Object.entries(row.ratio).map(([name, { median }]) => [name, median]));
+      measured.push({ kind: "bench", op, device: device.name, case: id, shareOfLimit, ratio, ...circumstances(device) });
+    }
+    yield { ...row, ...described };
+  }
+  if (!short) new OperatorRecords(options.dataDir).add(measured); // tiny shapes say nothing about speed
 }
 
-/** Every sample of every operator on the opened devices, against the float64 reference. */
+/** Every sample of every operator on the opened devices, against the float64 reference; or a model's own operators and layers. Then the report, where one is asked for. */
 async function* verify(options: OperatorsOptions): AsyncGenerator<OperatorVerifyRow> {
   const devices = await openDevices(options);
   try {
-    for (const device of devices) {
-      for (const op of opNames) {
-        if (options.only !== null && !op.includes(options.only)) continue;
-        options.signal.throwIfAborted();
-        yield* verifyOperator(device, op);
-      }
+    const operators: OperatorSummary[] = [];
+    let model: ModelReport = { model: null, canRun: [], networks: [] };
+    if (options.model === null) {
+      for (const device of devices) yield* verifyDevice(device, options, operators);
+    } else model = yield* verifyModel(options.model, devices, threadsOf(options), options);
+    if (options.report !== null) {
+      const described = devices.map((device) => ({ name: device.name, description: device.description, build: buildOf(device) }));
+      const shared = { made: new Date().toISOString(), machine: machineName(), commit: readCommit() ?? "unknown" };
+      const used = new Set(model.canRun.map(({ op }) => op));
+      const maturity = maturityRows(devices, options.dataDir, options.only).filter(({ op }) => options.model === null || used.has(op));
+      writeReport(options, { ...shared, ...model, devices: described, operators, maturity });
     }
   } finally {
     for (const device of devices) device[Symbol.dispose]();
   }
+}
+
+async function* verifyDevice(device: Device, options: OperatorsOptions, summaries: OperatorSummary[]): AsyncGenerator<OperatorVerifyRow> {
+  const records: VerifyRecord[] = [];
+  for (const op of opNames) {
+    if (options.only !== null && !op.includes(options.only)) continue;
+    options.signal.throwIfAborted();
+    const rows: OperatorVerifyRow[] = [];
+    for await (const row of verifyOperator(device, op)) {
+      rows.push(row);
+      yield row;
+    }
+    records.push(recordOf(op, device.name, rows, circumstances(device)));
+    for (const pass of ["fwd", "bwd"] as const) {
+      const mine = rows.filter((row) => row.pass === pass && row.value !== null);
+      if (mine.length === 0) continue;
+      const failed = mine.filter(({ ok }) => !ok);
+      const worst = Math.max(...mine.map(({ value }) => value!));
+      summaries.push({ op, device: device.name, pass, checks: mine.length, failed: failed.length, worst, problem: failed[0]?.reason ?? "" });
+    }
+  }
+  new OperatorRecords(options.dataDir).add(records);
+}
+
+/** A folder, or a file's name: the page, and the same as JSON beside it. */
+function writeReport({ report, note }: OperatorsOptions, content: AlignmentReport): void {
+  const page = /\.html?$/i.test(report!) ? path.resolve(report!) : path.resolve(report!, "alignment.html");
+  fs.mkdirSync(path.dirname(page), { recursive: true });
+  fs.writeFileSync(page, renderReport(content));
+  fs.writeFileSync(page.replace(/\.html?$/i, ".json"), `${JSON.stringify(content, null, 1)}\n`);
+  note(`The report: ${page}`, `报告：${page}`);
 }
 
 export const operators: Operators = { list, verify, bench };

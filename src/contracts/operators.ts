@@ -8,7 +8,17 @@ export type OperatorRow = {
   readonly inputs: readonly string[];
   readonly gradient: boolean;
   /** Device -> its kernel, or null and the reason there is none. */
-  readonly devices: Readonly<Record<string, { readonly kernel: string | null; readonly reason?: string; readonly maturity: MaturityLevel }>>;
+  readonly devices: Readonly<
+    Record<
+      string,
+      {
+        readonly kernel: string | null;
+        readonly reason?: string;
+        readonly maturity: MaturityLevel /** What the level follows from. */;
+        readonly why: string;
+      }
+    >
+  >;
 };
 
 export type OperatorVerifyRow = {
@@ -16,7 +26,8 @@ export type OperatorVerifyRow = {
   readonly device: string;
   readonly dtype: string;
   readonly shape: string;
-  readonly pass: "run" | "fwd" | "bwd" | "network";
+  /** run: can it; fwd, bwd: same numbers as float64; network: same as other implementations; speed: no judgement. */
+  readonly pass: "run" | "fwd" | "bwd" | "network" | "speed";
   readonly ok: boolean;
   readonly metric: string;
   readonly value: number | null;
@@ -61,6 +72,8 @@ export type OperatorBenchSummary = {
 export type OperatorBenchRow = OperatorBenchCase | OperatorBenchSummary;
 
 export type OperatorsOptions = {
+  /** Results of verification and measurement are kept here: maturity is computed from them. */
+  readonly dataDir: string;
   readonly device: string | null;
   readonly model: string | null;
   readonly only: string | null;

@@ -16,9 +16,7 @@ export function computeWithLlama(request: LlamaRequest, signal: AbortSignal): Pr
   });
   return new Promise((resolve, reject) => {
     const fail = (words: string): void => {
-      reject(
-        new StarboxError("engine_failed", `llama.cpp, for comparison: ${words}.`, { zh: { message: `用于对比的 llama.cpp 出错：${words}。` } }),
-      );
+      reject(new StarboxError("engine_failed", `llama.cpp, for comparison: ${words}.`, { zh: { message: `用于对比的 llama.cpp 出错：${words}。` } }));
     };
     const stop = (): void => {
       child.kill("SIGKILL");

@@ -63,10 +63,13 @@ export function decoderStages(config: DecoderConfig): readonly Stage[] {
       build: (graph, weights, packed, _x, { activations: as = "f32" } = {}) =>
         graph.apply("embedding", [required(weights, "token_embd.weight"), packed.ids], { scale: config.embeddingScale }, { as }), // [T, D]
     },
-    ...Array.from({ length: config.layers }, (_, layer): Stage => ({
-      name: `blk.${layer}`,
-      build: (graph, weights, packed, x, options) => decoderLayer({ ...context(graph, weights, packed, options), layer }, x!),
-    })),
+    ...Array.from(
+      { length: config.layers },
+      (_, layer): Stage => ({
+        name: `blk.${layer}`,
+        build: (graph, weights, packed, x, options) => decoderLayer({ ...context(graph, weights, packed, options), layer }, x!),
+      }),
+    ),
     { name: "output_norm", build: (graph, weights, packed, x, options) => context(graph, weights, packed, options).norm(x!, "output_norm.weight") },
   ];
 }

@@ -7,10 +7,13 @@ import { buildStages, type DecoderOptions, type Packed, plainProjection, require
 export function encoderStages(config: EncoderConfig): readonly Stage[] {
   return [
     { name: "embedding", build: (graph, weights, packed, _x, options) => embedded(graph, config, weights, packed, options) },
-    ...Array.from({ length: config.layers }, (_, layer): Stage => ({
-      name: `blk.${layer}`,
-      build: (graph, weights, packed, x, options) => encoderLayer(graph, config, weights, packed, layer, x!, options),
-    })),
+    ...Array.from(
+      { length: config.layers },
+      (_, layer): Stage => ({
+        name: `blk.${layer}`,
+        build: (graph, weights, packed, x, options) => encoderLayer(graph, config, weights, packed, layer, x!, options),
+      }),
+    ),
   ];
 }
 

@@ -12,6 +12,9 @@ export function modelStages(config: ModelConfig): readonly Stage[] {
   if (config.kind === "encoder") {
     return [...encoderStages(config), { name: "pooled", build: (graph, _weights, { segments }, x) => graph.apply("meanPool", [x!, segments]) }];
   }
-  const logits: Stage = { name: "logits", build: (graph, weights, _packed, x) => graph.apply("linear", [x!, headWeight(weights), null, null], {}, { as: "f32" }) };
+  const logits: Stage = {
+    name: "logits",
+    build: (graph, weights, _packed, x) => graph.apply("linear", [x!, headWeight(weights), null, null], {}, { as: "f32" }),
+  };
   return [...decoderStages(config), logits];
 }

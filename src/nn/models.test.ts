@@ -26,7 +26,7 @@ const uniform = (name: string, shape: readonly number[]): Float64Array => {
 /** transformers norms and turns in float32 whatever the model is in: its golden values are good to about 1e-6. */
 /** The numbers that models.py draws. */
 const weightValues = (family: string, name: string, shape: readonly number[]): Float64Array =>
-  uniform(`${family} ${name}`, shape).map((v) => Math.fround((name.includes("norm.weight") ? 1 + 0.25 * Math.fround(v) : 0.6 * Math.fround(v))));
+  uniform(`${family} ${name}`, shape).map((v) => Math.fround(name.includes("norm.weight") ? 1 + 0.25 * Math.fround(v) : 0.6 * Math.fround(v)));
 
 const configOf = ({ metadata, shapes }: Golden) => {
   const entries = new Map<string, unknown>(Object.entries(metadata));
@@ -87,7 +87,8 @@ test.each(families)("%s: every stage's values and every weight's gradient are Py
   const { graph, given, weights, stages, gradients } = buildTiny(one);
   const { values } = evaluate(graph.build(), given, { round: false });
   expect(new Set(stages.keys())).toEqual(new Set(Object.keys(one.stages)));
-  for (const [name, expected] of Object.entries(one.stages)) expect([name, largestError(values.get(stages.get(name)!.id)!, expected) < 5e-6]).toEqual([name, true]);
+  for (const [name, expected] of Object.entries(one.stages))
+    expect([name, largestError(values.get(stages.get(name)!.id)!, expected) < 5e-6]).toEqual([name, true]);
   [...weights.keys()].forEach((name, i) => {
     const [norm, along] = one.gradients[name]!;
     const gradient = values.get(gradients[i]!.id)!;
@@ -103,7 +104,8 @@ test.each(families)("%s: gradients are what finite differences find", (_family, 
   const program = graph.build();
   const { values } = evaluate(program, given, { round: false });
   const forward = { ...program, nodes: program.nodes.slice(0, program.nodes.findIndex((node) => node.outputs.includes(loss.id)) + 1) };
-  const lossAt = (id: number, moved: Float64Array): number => evaluate(forward, new Map(given).set(id, moved), { round: false }).values.get(loss.id)![0]!;
+  const lossAt = (id: number, moved: Float64Array): number =>
+    evaluate(forward, new Map(given).set(id, moved), { round: false }).values.get(loss.id)![0]!;
   [...weights].forEach(([name, { id, spec }], i) => {
     const direction = uniform(`${name} direction`, spec.shape);
     const moved = (sign: number): Float64Array => given.get(id)!.map((v, j) => v + sign * 1e-5 * direction[j]!);
@@ -126,7 +128,11 @@ test.each(families)("%s: built at once it is the same program as in stages", asy
   );
   const weights = new Map(Object.entries(one.shapes).map(([name, shape]) => [name, graph.parameter(name, "f32", shape)]));
   const tokens = golden.ids.length;
-  const packed = { ids: graph.input("ids", "i32", [tokens]), positions: graph.input("positions", "i32", [tokens]), segments: graph.input("segments", "i32", [1, 3]) };
+  const packed = {
+    ids: graph.input("ids", "i32", [tokens]),
+    positions: graph.input("positions", "i32", [tokens]),
+    segments: graph.input("segments", "i32", [1, 3]),
+  };
   const seen: string[] = [];
   const tap = (name: string): void => void seen.push(name);
   const weight = (name: string): Value | null => weights.get(name) ?? null;
@@ -139,7 +145,11 @@ test.each(families)("%s: built at once it is the same program as in stages", asy
   const { last } = await executable.run({ inputs });
   const name = config.kind === "decoder" ? "output_norm" : `blk.${config.layers - 1}`;
   expect(largestError(Float64Array.from(last!), one.stages[name]!)).toBeLessThan(1e-5);
-  expect(seen.filter((stage) => !stage.endsWith(".attention"))).toEqual(modelStages(config).map((stage) => stage.name).slice(0, -1));
+  expect(seen.filter((stage) => !stage.endsWith(".attention"))).toEqual(
+    modelStages(config)
+      .map((stage) => stage.name)
+      .slice(0, -1),
+  );
 });
 
 test("settings that would be applied wrongly are refused by name", () => {

@@ -19,7 +19,8 @@ type Flags = {
   readonly report?: string;
 };
 
-const optionsOf = ({ signal, terminal }: Cli, flags: Flags): OperatorsOptions => ({
+const optionsOf = ({ signal, terminal, settings }: Cli, flags: Flags): OperatorsOptions => ({
+  dataDir: settings.data,
   device: flags.device ?? null,
   model: flags.model ?? null,
   only: flags.only ?? null,
@@ -72,7 +73,10 @@ export function addOps(program: Command, { add, t, run }: Builder): void {
       ),
     )
       .option("--model <FILE>", t("a GGUF model: its own operators, shapes and layers", "GGUF 模型：按其自身的算子、形状与层进行检查"))
-      .option("--report <FILE>", t("write one HTML file, and the same as JSON beside it", "写出 HTML 报告，并在旁边写出 JSON"))
+      .option(
+        "--report <PATH>",
+        t("write a page (a folder, or a name ending in .html) and the same as JSON", "写出 HTML 报告（文件夹或 .html 文件名）及 JSON"),
+      )
       .action(async (flags: Flags) => {
         await run(async (cli) => await verify(cli, flags));
       }),
@@ -97,7 +101,7 @@ export function addOps(program: Command, { add, t, run }: Builder): void {
 
 function listLine({ op, devices }: OperatorRow): string {
   const each = Object.entries(devices).map(
-    ([name, { kernel, reason, maturity }]) => `  ${name}: ${kernel ?? `– ${reason}`}${kernel === null ? "" : ` (${maturity})`}`,
+    ([name, { kernel, reason, maturity, why }]) => `  ${name}: ${kernel ?? `– ${reason}`}${kernel === null ? "" : `  ${maturity}: ${why}`}`,
   );
   return [op, ...each].join("\n");
 }
@@ -106,8 +110,8 @@ async function verify(cli: Cli, flags: Flags): Promise<number> {
   const { terminal } = cli;
   const counts = { good: 0, bad: 0, skipped: 0 };
   for await (const row of (await cli.parts.operators()).verify(optionsOf(cli, flags))) {
-    counts[row.reason !== undefined && row.ok ? "skipped" : row.ok ? "good" : "bad"]++;
-    terminal.result(row, row.ok && row.reason === undefined && flags.only === undefined ? "" : verifyLine(row));
+    if (row.pass !== "speed") counts[row.ok ? (row.value === null && row.reason !== undefined ? "skipped" : "good") : "bad"]++;
+    terminal.result(row, row.ok && row.reason === undefined && flags.only === undefined && flags.model === undefined ? "" : verifyLine(row));
   }
   if (counts.good + counts.bad === 0)
     throw new StarboxError("not_found", "Nothing was verified: no operator matches.", { zh: { message: "没有匹配的算子，未进行任何检查。" } });
@@ -119,7 +123,7 @@ async function verify(cli: Cli, flags: Flags): Promise<number> {
 }
 
 function verifyLine({ op, device, dtype, shape, pass, ok, metric, value, threshold, reason }: OperatorVerifyRow): string {
-  const sign = reason !== undefined && ok ? "–" : ok ? "✓" : "✗";
+  const sign = value === null && reason !== undefined && ok ? "–" : ok ? "✓" : "✗";
   const measured = value === null ? "" : ` ${metric} ${value.toPrecision(3)}${threshold === null ? "" : ` ≤ ${threshold.toPrecision(3)}`}`;
   return `${sign} ${device} ${op} ${pass} ${dtype} ${shape}${measured}${reason === undefined ? "" : `  ${reason}`}`;
 }

@@ -1,8 +1,8 @@
 /** @file How exact a device's result must be: by operator, by operands' types, and by what the device says it rounds inside. */
 import type { Device } from "../backends/backend.ts";
+import type { Node, Program } from "../graph/program.ts";
 import type { Sample } from "../op.ts";
 import type { OpName } from "../ops/index.ts";
-import type { Node, Program } from "../graph/program.ts";
 import type { Precision } from "./compare.ts";
 import type { SampleProgram } from "./sample-program.ts";
 

@@ -192,7 +192,12 @@ function bindClear(llama: ReturnType<typeof koffi.load>): LlamaLibrary["clearMem
 function bindObserve(base: ReturnType<typeof koffi.load>): LlamaLibrary["observe"] {
   const nameOf = base.func("const char* ggml_get_name(void*)") as (tensor: Pointer) => string;
   const elements = base.func("int64 ggml_nelements(void*)") as (tensor: Pointer) => number;
-  const read = base.func("void ggml_backend_tensor_get(void*, void*, size_t, size_t)") as (t: Pointer, to: Float32Array, at: number, bytes: number) => void;
+  const read = base.func("void ggml_backend_tensor_get(void*, void*, size_t, size_t)") as (
+    t: Pointer,
+    to: Float32Array,
+    at: number,
+    bytes: number,
+  ) => void;
   const kind = koffi.pointer(koffi.proto("bool starbox_observe(void* tensor, bool ask, void* data)"));
   return (wanted, take) =>
     koffi.register((tensor: Pointer, ask: boolean) => {

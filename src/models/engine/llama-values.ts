@@ -58,9 +58,23 @@ function answer({ file, ids, threads, greedy, pooled }: LlamaRequest): LlamaValu
   const vocabulary = library.vocabularySize(library.vocabulary(model));
   const stages: Record<string, Float32Array> = {};
   const room = ids.length + greedy;
-  const shared = { n_ctx: Math.max(64, room), n_batch: Math.max(64, room), n_ubatch: Math.max(64, room), n_seq_max: 1, n_threads: threads, n_threads_batch: threads };
+  const shared = {
+    n_ctx: Math.max(64, room),
+    n_batch: Math.max(64, room),
+    n_ubatch: Math.max(64, room),
+    n_seq_max: 1,
+    n_threads: threads,
+    n_threads_batch: threads,
+  };
   // Keys and values in f32, no flash attention: the network itself is compared, not what a cache rounds.
-  const context = library.createContext(model, { ...library.contextDefaults(), ...shared, embeddings: pooled, flash_attn_type: 0, type_k: 0, type_v: 0 });
+  const context = library.createContext(model, {
+    ...library.contextDefaults(),
+    ...shared,
+    embeddings: pooled,
+    flash_attn_type: 0,
+    type_k: 0,
+    type_v: 0,
+  });
   let sequence = ids;
   let decodeSeconds: number | null = null;
   if (greedy > 0) {

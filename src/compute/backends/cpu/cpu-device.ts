@@ -164,8 +164,12 @@ export class CpuDevice implements Device {
     if (known !== undefined) return known;
     const memory = new NativeMemory(this.native, `${weight.name}#${form}`, bytes);
     const [n = 0, k = 0] = spec.shape;
-    const status = this.native.pack(this.pool, formIds[form], dtypes[from].id, n, k, weight.memory.address, memory.address);
-    if (status !== 0) throw new StarboxError("native_failed", `Packing "${weight.name}" failed: ${this.native.lastError()}`);
+    const pack = (): void => {
+      const status = this.native.pack(this.pool, formIds[form], dtypes[from].id, n, k, weight.memory.address, memory.address);
+      if (status !== 0) throw new StarboxError("native_failed", `Packing "${weight.name}" failed: ${this.native.lastError()}`);
+    };
+    pack();
+    weight.onWrite(pack);
     weight.onDispose(() => memory[Symbol.dispose]());
     forms.set(key, memory);
     return memory;

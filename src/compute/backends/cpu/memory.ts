@@ -69,6 +69,7 @@ export class CpuTensor implements DeviceTensor {
   readonly name: string;
   readonly memory: NativeMemory;
   readonly #derived: (() => void)[] = [];
+  readonly #copies: (() => void)[] = [];
 
   constructor(native: Native, name: string, spec: TensorSpec, data?: TensorData) {
     this.spec = spec;
@@ -79,6 +80,12 @@ export class CpuTensor implements DeviceTensor {
 
   write(data: TensorData): void {
     writeChecked(this.name, this.spec, data, this.memory.view());
+    for (const renew of this.#copies) renew();
+  }
+
+  /** Runs after this tensor's values were written: what was rearranged from them is made again. */
+  onWrite(renew: () => void): void {
+    this.#copies.push(renew);
   }
 
   read(): TensorData {
@@ -94,6 +101,7 @@ export class CpuTensor implements DeviceTensor {
   [Symbol.dispose](): void {
     for (const release of this.#derived) release();
     this.#derived.length = 0;
+    this.#copies.length = 0;
     this.memory[Symbol.dispose]();
   }
 }
