@@ -122,7 +122,10 @@ export const services = scriptedServices({
         id: "tiny-embed",
         dimensions: 3,
         maxTokens: 10,
-        embed: async (texts, { kind }) => texts.map((text) => Float32Array.from([text.length, kind === "query" ? 1 : 0, 0.1])),
+        async embed(texts, { kind, onUsage }) {
+          onUsage?.({ promptTokens: texts.reduce((sum, text) => sum + text.length, 0), completionTokens: 0 });
+          return texts.map((text) => Float32Array.from([text.length, kind === "query" ? 1 : 0, 0.1]));
+        },
         countTokens: async (texts) => texts.map((text) => text.length),
       };
     },

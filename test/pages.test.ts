@@ -61,3 +61,19 @@ test("switched off or removed it is not there; sites are sites", async () => {
   await pages.remove(operator, page.id);
   await expect(pages.update(operator, page.id, { enabled: true })).rejects.toMatchObject({ code: "not_found" });
 });
+
+test("what visitors ask is counted for the page, which may have a quota; output masks hold there too", async () => {
+  const { pages, usage, privacy } = box.services;
+  const page = await pages.create(operator, { ...input, name: "计数", kbIds: ["公开"] });
+  await ask(page.id, "食堂几点开放？");
+  const mine = async () => (await usage.sum(operator, { by: ["key"] })).find((row) => row.keyId === `page:${page.id}`);
+  expect(await mine()).toMatchObject({ requests: 1 });
+  await usage.writeQuota(operator, { kind: "key", subject: `page:${page.id}`, requestsPerDay: 2 });
+  await privacy.writeMasks(operator, { words: ["七点"], output: ["word"] });
+  let text = "";
+  for await (const part of pages.ask(page.id, "食堂几点开放？", new AbortController().signal)) if (part.type === "text-delta") text += part.text;
+  expect(text).toContain("食堂每天");
+  expect(text).not.toContain("七点");
+  await expect(ask(page.id, "食堂几点开放？")).rejects.toMatchObject({ code: "quota_exceeded" });
+  expect(await mine()).toMatchObject({ requests: 2 });
+});

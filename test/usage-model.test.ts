@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Actor, LanguageModel } from "#contracts";
 import { createMeter, meterModels } from "#metering";
 import { openStorage, type Storage } from "#storage";
-import { openTestModels, testLanguageModel as small, type TestModels } from "./real-models.ts";
+import { openTestModels, testLanguageModel as small, type TestModels, testEmbedder } from "./real-models.ts";
 import { startBox } from "./start-box.ts";
 
 const bob: Actor = { personId: "p_bob", name: "Bob", role: "member" };
@@ -16,7 +16,7 @@ let folder = "";
 beforeAll(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "starbox-usage-"));
   storage = openStorage(folder);
-  opened = await openTestModels([small], { parallel: 2 });
+  opened = await openTestModels([small, testEmbedder], { parallel: 2 });
 }, 600_000);
 afterAll(async () => {
   await opened?.close();
@@ -49,10 +49,26 @@ test("every token the engine worked is in the rows, whoever left when", { timeou
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 150);
   await run(model, "word ".repeat(1500), { maxTokens: 50, signal: stop.signal }).catch(() => undefined);
+  // Scoring writes nothing and reads the prompt and each continuation.
+  const scores = await model.scoreContinuations?.(say("Which colour has the sky?").input, [" Blue.", " A rather long answer about clouds."]);
+  expect(scores).toHaveLength(2);
   const total = await opened.models.engineTotals(small);
   const [sum] = storage.usage.sum([]);
   expect(total.completionTokens).toBeGreaterThan(40);
-  expect(sum).toMatchObject({ requests: 7, promptTokens: total.promptTokens, completionTokens: total.completionTokens });
+  expect(sum).toMatchObject({ requests: 8, promptTokens: total.promptTokens, completionTokens: total.completionTokens });
+});
+
+test("the embedder's tokens are those it worked: with the marks and prefix, without what was cut off", { timeout: 120_000 }, async () => {
+  const eve: Actor = { personId: "p_eve", name: "Eve", role: "member" };
+  const models = meterModels(opened.models, createMeter({ store: storage.usage }));
+  const model = await models.embeddingModel(testEmbedder, eve);
+  const used = () => storage.usage.sum([], { personId: "p_eve" })[0];
+  const texts = ["年假可以顺延到次年三月。", "short", "a somewhat longer text about leave"];
+  await model.embed(texts, { kind: "passage" });
+  const counted = (await model.countTokens(texts)).reduce((sum, count) => sum + count, 0);
+  expect(used()).toMatchObject({ requests: 1, calls: 1, promptTokens: counted, completionTokens: 0 });
+  await model.embed(["word ".repeat(3000)], { kind: "query" });
+  expect(used()).toMatchObject({ requests: 2, calls: 2, promptTokens: counted + model.maxTokens });
 });
 
 type Ack = { readonly keyId: string; readonly prompt: number; readonly completion: number };

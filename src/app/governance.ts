@@ -42,13 +42,14 @@ export function openGovernance(parts: {
   const names: UsageNames = {
     person: (id) => storage.people.keys.ownerName("person", id),
     team: (id) => storage.people.keys.ownerName("team", id),
-    key: (id) => storage.people.keys.read(id)?.name ?? null,
+    // A chat page asks like a key of its own: it has usage, and may have a quota.
+    key: (id) => (id.startsWith("page:") ? storage.pages.find(id.slice(5))?.name : storage.people.keys.read(id)?.name) ?? null,
   };
   const services: Pick<Services, "keys" | "usage" | "audit" | "meter"> = {
     keys: auditKeys(createKeysService(storage.people.keys, now, parts.keyEnded), audit),
     usage: auditUsage(createUsageService({ store: storage.usage, names, now }), audit),
     audit: audit.service,
-    meter: createMeter({ store: storage.usage, now }),
+    meter: createMeter({ store: storage.usage, teamsOf: storage.people.teams.reach, now }),
   };
   return {
     audit,

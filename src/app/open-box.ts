@@ -1,6 +1,6 @@
 /** @file The composition root: opens a data folder and joins every room into the box's services. The only place where rooms meet. */
 import path from "node:path";
-import { createAssistants } from "#assistants";
+import { createAssistants, createPageService } from "#assistants";
 import { createLogger, type ErrorRecord, type Logger, newId, outbound, type Settings } from "#base";
 import type { AuditSink, EmbeddingModel, Retriever, Services } from "#contracts";
 import { createJobRunner } from "#jobs";
@@ -13,7 +13,7 @@ import {
   createRetriever,
   questionLikeness,
 } from "#knowledge";
-import { meterAnswers, meterChats, meterModels } from "#metering";
+import { meterAnswers, meterChats, meterEmbedding, meterKnowledge, meterModels } from "#metering";
 import { createModels } from "#models";
 import { createDiskWatch } from "#operations";
 import { createAccess, createPeopleService, createRevocations, type Revocations } from "#platform";
@@ -74,7 +74,7 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
   const retriever = createRetriever({
     dataDir: settings.data,
     readerModule: new URL("../storage/index.ts", import.meta.url).href,
-    embeddingModel: (id) => embeddingModel(id ?? undefined),
+    embeddingModel: async (id) => meterEmbedding(await embeddingModel(id ?? undefined)),
     embedderOf: (kbId) => storage.kbs.find(kbId)?.embedder ?? defaultEmbedder(),
     logger,
   });
@@ -166,19 +166,22 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     diskLevel: async () => disk.level(),
   });
 
+  const guarded = privacy.guard({
+    knowledge: meterKnowledge(knowledge, meter),
+    answers: meterAnswers(assistants.answers, meter),
+    chats: meterChats(assistants.chats, meter),
+    models: meteredModels,
+    people,
+  });
+
   return {
     services: {
-      ...privacy.guard({
-        knowledge,
-        answers: meterAnswers(assistants.answers, meter),
-        chats: meterChats(assistants.chats, meter),
-        models: meteredModels,
-        people,
-      }),
+      ...guarded,
       privacy: privacy.service,
       system,
       operations: nights.operations,
-      pages: assistants.pages,
+      // Visitors are counted and masked like everybody else.
+      pages: createPageService({ storage, access, audit, now }, guarded.answers),
       ...governance.services,
     },
     audit,

@@ -18,7 +18,11 @@ export type AssistantsDeps = {
 export const stamp = (deps: Pick<AssistantsDeps, "now">): string => new Date(deps.now()).toISOString();
 
 /** Ids of bases given by id or name. One that the actor may not read is not there. */
-export function baseIds(deps: Pick<AssistantsDeps, "storage" | "access">, actor: Actor, idsOrNames: readonly string[]): string[] {
+export function baseIds(
+  deps: { readonly storage: Pick<Storage, "kbs">; readonly access: AssistantsDeps["access"] },
+  actor: Actor,
+  idsOrNames: readonly string[],
+): string[] {
   return idsOrNames.map((idOrName) => {
     const row = deps.storage.kbs.find(idOrName) ?? deps.storage.kbs.findByName(idOrName);
     if (deps.access.base(actor, row?.id ?? "") !== null && row !== undefined) return row.id;

@@ -1,12 +1,12 @@
-/** @file The door of `assistants`: answers and chats as services. */
-import type { AnswerService, ChatService, PageService } from "#contracts";
+/** @file The door of `assistants`: answers, chats and chat pages as services. */
+import type { AnswerService, ChatService } from "#contracts";
 import { createAnswerService } from "./answer-service.ts";
 import { createChatService } from "./chat-service.ts";
-import { createPageService, type PageDeps } from "./pages.ts";
+import type { AssistantsDeps } from "./deps.ts";
 
 export type { AssistantsDeps } from "./deps.ts";
+export { createPageService } from "./pages.ts";
 
-export function createAssistants(deps: PageDeps): { readonly answers: AnswerService; readonly chats: ChatService; readonly pages: PageService } {
-  const answers = createAnswerService(deps);
-  return { answers, chats: createChatService(deps), pages: createPageService(deps, answers) };
+export function createAssistants(deps: AssistantsDeps): { readonly answers: AnswerService; readonly chats: ChatService } {
+  return { answers: createAnswerService(deps), chats: createChatService(deps) };
 }

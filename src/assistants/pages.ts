@@ -5,7 +5,7 @@ import type { Actor, AnswerService, PageInfo, PageInput, PageService } from "#co
 import type { Storage } from "#storage";
 import { type AssistantsDeps, baseIds, stamp } from "./deps.ts";
 
-export type PageDeps = AssistantsDeps & { readonly storage: Pick<Storage, "pages"> };
+export type PageDeps = Pick<AssistantsDeps, "access" | "audit" | "now"> & { readonly storage: Pick<Storage, "pages" | "kbs"> };
 
 /** Nobody in particular: a member without a name reads what is shared with everyone, and of that only the page's bases. */
 const visitor = (page: PageInfo): Actor => ({

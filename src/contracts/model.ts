@@ -70,7 +70,7 @@ export type LanguageModel = {
   scoreContinuations?(
     input: GenerateRequest["input"],
     continuations: readonly string[],
-    options?: { readonly person?: string; readonly signal?: AbortSignal },
+    options?: { readonly person?: string; readonly signal?: AbortSignal; readonly onUsage?: (usage: Usage) => void },
   ): Promise<readonly { readonly logprob: number; readonly tokens: number }[]>;
 };
 
@@ -87,6 +87,8 @@ export type EmbeddingModel = {
       readonly person?: string;
       readonly signal?: AbortSignal /** Somebody waits for these vectors; default: for queries yes, for passages (read in at low priority) no. */;
       readonly urgent?: boolean;
+      /** What the engine worked, by its own count: with prefixes, and without what was cut off. */
+      readonly onUsage?: (usage: Usage) => void;
     },
   ): Promise<readonly Float32Array[]>;
   countTokens(texts: readonly string[]): Promise<readonly number[]>;
@@ -95,7 +97,11 @@ export type EmbeddingModel = {
 export type Reranker = {
   readonly id: string;
   /** One score a passage, larger is better, in input order. */
-  rerank(query: string, passages: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<readonly number[]>;
+  rerank(
+    query: string,
+    passages: readonly string[],
+    options?: { readonly signal?: AbortSignal; readonly onUsage?: (usage: Usage) => void },
+  ): Promise<readonly number[]>;
 };
 
 export type ModelKind = "language" | "embedding" | "reranker";

@@ -95,7 +95,7 @@ export type UsageService = {
   writeQuota(actor: Actor, quota: { readonly kind: QuotaKind; readonly subject: string } & Partial<QuotaLimits>): Promise<Quota>;
 };
 
-export type RequestKind = "chat" | "completion" | "embedding" | "answer";
+export type RequestKind = "chat" | "completion" | "embedding" | "answer" | "search";
 
 /** One request on its way, counted. */
 export type Metered = {

@@ -7,8 +7,8 @@ import { StarboxError } from "#base";
 import type { Actor, GenerateRequest, LanguageModel, Meter, QuotaLimits, StreamPart } from "#contracts";
 import { openStorage, type Storage } from "#storage";
 import { createMeter } from "./meter.ts";
-import { meterLanguage } from "./metered-model.ts";
-import { meterAnswers, meterModels } from "./metered-services.ts";
+import { meterEmbedding, meterLanguage } from "./metered-model.ts";
+import { meterAnswers, meterKnowledge, meterModels } from "./metered-services.ts";
 import { createUsageService } from "./usage-service.ts";
 
 let folder = "";
@@ -107,6 +107,60 @@ test("the last tokens are not promised twice to requests that run together", () 
   running.record("m", { promptTokens: 5, completionTokens: 5 });
   running.end("done");
   expect(refusal(() => meter.check(bob))).toBeNull();
+});
+
+test("a team's quota counts its people, its keys and the teams below it, over a restart too; use stays where it was made", () => {
+  const teams = new Map<string, readonly string[]>([
+    ["p_bob", ["t_sub", "t_top"]],
+    ["p_eve", ["t_top"]],
+  ]);
+  const start = () =>
+    createMeter({
+      store: storage.usage,
+      now,
+      teamsOf: (person, team) => [...(teams.get(person ?? "") ?? []), ...(team === null ? [] : [team, "t_top"])],
+    });
+  meter = start();
+  const robot: Actor = { personId: null, name: "key", role: "api-only", teamId: "t_sub", key: { ...key, id: "key_2" } };
+  quota("team", "t_top", { tokensPerDay: 30, concurrent: 2 });
+  for (const actor of [bob, eve, robot]) use(actor, 10);
+  const told = { details: { of: "team", limit: "tokensPerDay", allowed: 30, used: 30 } };
+  for (const actor of [bob, eve, robot]) expect(refusal(() => use(actor))).toMatchObject(told);
+  meter = start();
+  expect(refusal(() => use(eve))).toMatchObject(told);
+  expect(storage.usage.sum(["team"]).map((row) => [row.teamId, row.requests, row.promptTokens])).toEqual([
+    ["t_sub", 2, 18],
+    ["t_top", 3, 27],
+  ]);
+  expect(storage.usage.sum(["person"], { teamId: "t_sub" }).map((row) => row.personId)).toEqual([null, "p_bob"]);
+  expect(storage.usage.sum([])[0]).toMatchObject({ requests: 3, promptTokens: 27 });
+  // Somebody who leaves takes nothing along.
+  teams.set("p_eve", []);
+  expect(refusal(() => use(eve))).toBeNull();
+  expect(refusal(() => use(bob))).toMatchObject(told);
+});
+
+test("a search is a request; its question's vector is counted for who asked, and an exhausted quota asks no engine", async () => {
+  let calls = 0;
+  const embedder = meterEmbedding({
+    id: "e",
+    dimensions: 1,
+    maxTokens: 9,
+    countTokens: async () => [1],
+    embed: async (_, { onUsage }) => (calls++, onUsage?.({ promptTokens: 6, completionTokens: 0 }), [new Float32Array(1)]),
+  });
+  const knowledge = meterKnowledge({ search: async () => await embedder.embed(["q"], { kind: "query" }) } as never, meter);
+  quota("person", "p_eve", { requestsPerMinute: 2 });
+  await Promise.all([knowledge.search(eve, "a", { query: "q" }), knowledge.search(bob, "a", { query: "q" })]);
+  await knowledge.search(eve, "a", { query: "q" });
+  await expect(knowledge.search(eve, "a", { query: "q" })).rejects.toMatchObject({ code: "quota_exceeded" });
+  expect(calls).toBe(3);
+  // Read in at night, for nobody: not somebody's use.
+  await embedder.embed(["passage"], { kind: "passage" });
+  expect(storage.usage.sum(["person", "model"]).map((row) => [row.personId, row.model, row.requests, row.promptTokens])).toEqual([
+    ["p_bob", "e", 1, 6],
+    ["p_eve", "e", 2, 12],
+  ]);
 });
 
 const parts = (prompt: number, completion: number): readonly StreamPart[] => [

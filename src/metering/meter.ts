@@ -7,9 +7,12 @@ import { Counters, type Owner } from "./counters.ts";
 
 export type MeterOptions = {
   readonly store: Pick<UsageRepository, "insert" | "since" | "listSince" | "readQuota">;
+  /** Every team somebody is in, with the teams above: their use counts for each. */
+  readonly teamsOf?: (personId: string | null, teamId: string | null) => readonly string[];
   readonly now?: () => number;
 };
 
+type TeamsOf = NonNullable<MeterOptions["teamsOf"]>;
 type Running = { readonly startedAt: number; readonly owners: readonly string[]; expected: number };
 type Ruled = { readonly owner: Owner; readonly limits: QuotaLimits };
 
@@ -17,7 +20,11 @@ type Ruled = { readonly owner: Owner; readonly limits: QuotaLimits };
 const usualTokens = 512;
 const firstGuessMs = 5000;
 
-export function createMeter({ store, now = Date.now }: MeterOptions): Meter & { running(): number } {
+export function createMeter({
+  store,
+  now = Date.now,
+  teamsOf = (_, team) => (team === null ? [] : [team]),
+}: MeterOptions): Meter & { running(): number } {
   const counters = new Map<string, Counters>();
   const running = new Set<Running>();
   let meanMs = firstGuessMs;
@@ -33,7 +40,7 @@ export function createMeter({ store, now = Date.now }: MeterOptions): Meter & { 
   const runningOf = (owner: Owner) => [...running].filter((item) => item.owners.includes(`${owner.kind} ${owner.id}`));
 
   const check = (actor: Actor): void => {
-    for (const ruled of rulesOf(store, actor)) {
+    for (const ruled of rulesOf(store, ownersOf(actor, teamsOf))) {
       const mine = runningOf(ruled.owner);
       const found = findLimit(ruled, countersOf(ruled.owner), mine, now(), meanMs);
       if (found !== null) throw quotaExceeded(ruled.owner, found);
@@ -45,7 +52,7 @@ export function createMeter({ store, now = Date.now }: MeterOptions): Meter & { 
     check,
     enter(actor, about) {
       check(actor);
-      const owners = ownersOf(actor);
+      const owners = ownersOf(actor, teamsOf);
       const startedAt = now();
       const item: Running = { startedAt, owners: owners.map((owner) => `${owner.kind} ${owner.id}`), expected: about.expectedTokens ?? usualTokens };
       // Before the first await of anybody: two that come together cannot both take the last place.
@@ -54,6 +61,7 @@ export function createMeter({ store, now = Date.now }: MeterOptions): Meter & { 
       return createMetered({
         actor,
         about,
+        teams: owners.flatMap((owner) => (owner.kind === "team" ? [owner.id] : [])),
         store,
         now,
         startedAt,
@@ -72,6 +80,7 @@ export function createMeter({ store, now = Date.now }: MeterOptions): Meter & { 
 function createMetered(parts: {
   readonly actor: Actor;
   readonly about: { readonly kind: RequestKind; readonly model: string | null };
+  readonly teams: readonly string[];
   readonly store: Pick<UsageRepository, "insert">;
   readonly now: () => number;
   readonly startedAt: number;
@@ -88,7 +97,7 @@ function createMetered(parts: {
     outcome: "done" | "cancelled" | "failed",
   ) => {
     const at = now();
-    parts.store.insert({
+    const row = {
       id: newId("use", at),
       request,
       first,
@@ -104,7 +113,9 @@ function createMetered(parts: {
       cachedTokens: usage.cachedTokens ?? 0,
       ms: Math.round(at - parts.startedAt),
       outcome,
-    });
+    };
+    // Searches come many a second and promise little: a power cut may lose the last ones.
+    parts.store.insert(row, parts.teams, { durable: about.kind !== "search" });
     first = false;
     parts.onTokens(usage.promptTokens + usage.completionTokens);
   };
@@ -122,17 +133,17 @@ function createMetered(parts: {
   };
 }
 
-function ownersOf(actor: Actor): readonly Owner[] {
+function ownersOf(actor: Actor, teamsOf: TeamsOf): readonly Owner[] {
   return [
     ...(actor.key === undefined ? [] : [{ kind: "key" as const, id: actor.key.id }]),
     ...(actor.personId === null ? [] : [{ kind: "person" as const, id: actor.personId }]),
-    ...(actor.teamId === undefined ? [] : [{ kind: "team" as const, id: actor.teamId }]),
+    ...teamsOf(actor.personId, actor.teamId ?? null).map((id) => ({ kind: "team" as const, id })),
   ];
 }
 
 /** Every quota that holds for the actor; a person's own row stands in the place of everyone's. */
-function rulesOf(store: Pick<UsageRepository, "readQuota">, actor: Actor): readonly Ruled[] {
-  return ownersOf(actor).flatMap((owner) => {
+function rulesOf(store: Pick<UsageRepository, "readQuota">, owners: readonly Owner[]): readonly Ruled[] {
+  return owners.flatMap((owner) => {
     const limits = store.readQuota(owner.kind, owner.id) ?? (owner.kind === "person" ? store.readQuota("everyone", "") : undefined);
     return limits === undefined ? [] : [{ owner, limits }];
   });

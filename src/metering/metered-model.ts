@@ -6,13 +6,36 @@ const nothing: Usage = { promptTokens: 0, completionTokens: 0 };
 
 /** `begin`: a request of its own for each call; otherwise the one being served, if any. */
 export function meterLanguage(model: LanguageModel, begin?: (request: GenerateRequest) => Metered): LanguageModel {
-  const { scoreContinuations } = model;
   return {
     id: model.id,
     contextTokens: model.contextTokens,
     countTokens: (text) => model.countTokens(text),
-    ...(scoreContinuations === undefined ? {} : { scoreContinuations: scoreContinuations.bind(model) }),
+    ...meterScoring(model, begin),
     stream: (request) => countStream(model, request, begin),
+  };
+}
+
+/** Scoring reads the prompt and every continuation: all of it is prompt. */
+function meterScoring(model: LanguageModel, begin?: (request: GenerateRequest) => Metered): Pick<LanguageModel, "scoreContinuations"> {
+  const score = model.scoreContinuations?.bind(model);
+  if (score === undefined) return {};
+  return {
+    async scoreContinuations(input, continuations, options = {}) {
+      const own = begin?.({ input, maxTokens: 0 });
+      const metered = own ?? serving()?.metered;
+      const keep = (usage: Usage): void => {
+        metered?.record(model.id, usage);
+        options.onUsage?.(usage);
+      };
+      try {
+        const scores = await score(input, continuations, { ...options, onUsage: keep });
+        own?.end("done");
+        return scores;
+      } catch (error) {
+        own?.end(options.signal?.aborted === true ? "cancelled" : "failed");
+        throw error;
+      }
+    },
   };
 }
 
@@ -49,23 +72,29 @@ async function* countStream(
   }
 }
 
-/** Each call of `embed` is a request of its own, its tokens those the engine counts. */
-export function meterEmbedding(model: EmbeddingModel, begin: () => Metered): EmbeddingModel {
+/** `begin`: each call of `embed` is a request of its own; otherwise it belongs to the one being served, if any. Tokens as the engine counted them. */
+export function meterEmbedding(model: EmbeddingModel, begin?: () => Metered): EmbeddingModel {
   return {
     id: model.id,
     dimensions: model.dimensions,
     maxTokens: model.maxTokens,
     countTokens: (texts) => model.countTokens(texts),
     async embed(texts, options) {
-      const metered = begin();
+      const own = begin?.();
+      const metered = own ?? serving()?.metered;
+      // Shares that several processes worked are one call.
+      let promptTokens = 0;
+      const onUsage = (usage: Usage): void => {
+        promptTokens += usage.promptTokens;
+        options.onUsage?.(usage);
+      };
       try {
-        const vectors = await model.embed(texts, options);
-        const promptTokens = (await model.countTokens(texts)).reduce((sum, count) => sum + count, 0);
-        metered.record(model.id, { promptTokens, completionTokens: 0 });
-        metered.end("done");
+        const vectors = await model.embed(texts, { ...options, onUsage });
+        metered?.record(model.id, { promptTokens, completionTokens: 0 });
+        own?.end("done");
         return vectors;
       } catch (error) {
-        metered.end(options.signal?.aborted === true ? "cancelled" : "failed");
+        own?.end(options.signal?.aborted === true ? "cancelled" : "failed");
         throw error;
       }
     },

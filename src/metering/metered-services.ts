@@ -1,8 +1,8 @@
 /** @file The services with the meter at their doors: a quota is looked at before any work, a key's models hold, every call is counted for who asked. */
 import { StarboxError } from "#base";
-import type { Actor, AnswerService, ChatService, GenerateRequest, Meter, Metered, ModelsService } from "#contracts";
+import type { Actor, AnswerService, ChatService, GenerateRequest, KnowledgeService, Meter, Metered, ModelsService } from "#contracts";
 import { meterEmbedding, meterLanguage } from "./metered-model.ts";
-import { inRequest, serving } from "./serving.ts";
+import { inOneRequest, inRequest, serving } from "./serving.ts";
 
 /** Characters a token has at least, in the languages served. */
 const charactersPerToken = 2;
@@ -109,6 +109,24 @@ export function meterChats(chats: ChatService, meter: Meter): ChatService {
         () => chats.ask(actor, chatId, input),
         (part) => part.type === "error",
       );
+    },
+  };
+}
+
+/** A search is a request, and the vector of its question a call of the embedder; words alone cost no tokens. */
+export function meterKnowledge(knowledge: KnowledgeService, meter: Meter): KnowledgeService {
+  return {
+    ...knowledge,
+    async search(actor, kbId, query) {
+      const metered = meter.enter(actor, { kind: "search", model: null, expectedTokens: Math.ceil(query.query.length / charactersPerToken) });
+      try {
+        const result = await inOneRequest({ actor, metered }, () => knowledge.search(actor, kbId, query));
+        metered.end("done");
+        return result;
+      } catch (error) {
+        metered.end("failed");
+        throw error;
+      }
     },
   };
 }

@@ -7,6 +7,9 @@ const current = new AsyncLocalStorage<Serving>();
 
 export const serving = (): Serving | undefined => current.getStore();
 
+/** Work that answers once. */
+export const inOneRequest = <T>(request: Serving, work: () => Promise<T>): Promise<T> => current.run(request, work);
+
 /** Steps an iterable inside a request. Each step is entered anew: whoever takes the next part may be anybody. */
 export async function* inRequest<T>(request: Serving, make: () => AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = current.run(request, () => make()[Symbol.asyncIterator]());

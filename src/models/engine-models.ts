@@ -48,6 +48,8 @@ function usageOf(error: unknown): Usage | null {
   return typeof promptTokens === "number" && typeof completionTokens === "number" ? { promptTokens, completionTokens } : null;
 }
 
+type Scored = { readonly scores: readonly { readonly logprob: number; readonly tokens: number }[]; readonly tokens: number };
+
 export class EngineLanguageModel implements LanguageModel {
   readonly id: string;
   readonly contextTokens: number;
@@ -114,11 +116,15 @@ export class EngineLanguageModel implements LanguageModel {
   async scoreContinuations(
     input: GenerateRequest["input"],
     continuations: readonly string[],
-    options: { readonly person?: string; readonly signal?: AbortSignal } = {},
+    options: { readonly person?: string; readonly signal?: AbortSignal; readonly onUsage?: (usage: Usage) => void } = {},
   ): Promise<readonly { readonly logprob: number; readonly tokens: number }[]> {
     const release = await this.#queue.enter(options.person ?? nobody, options.signal);
     try {
-      return await retryOnce(() => this.#process.call({ type: "score", input, continuations }, { signal: options.signal }));
+      const { scores, tokens } = await retryOnce(() =>
+        this.#process.call<Scored>({ type: "score", input, continuations }, { signal: options.signal }),
+      );
+      options.onUsage?.({ promptTokens: tokens, completionTokens: 0 });
+      return scores;
     } finally {
       release();
     }
@@ -151,10 +157,7 @@ export class EngineEmbeddingModel implements EmbeddingModel {
     this.#bulk = options.bulk;
   }
 
-  async embed(
-    texts: readonly string[],
-    options: { readonly kind: "query" | "passage"; readonly person?: string; readonly signal?: AbortSignal; readonly urgent?: boolean },
-  ): Promise<readonly Float32Array[]> {
+  async embed(texts: readonly string[], options: Parameters<EmbeddingModel["embed"]>[1]): Promise<readonly Float32Array[]> {
     if (texts.length === 0) return [];
     const urgent = options.urgent ?? options.kind === "query";
     if (urgent || texts.length < 2 * smallestShare) return this.#embedOn(urgent ? this.#now : this.#nextBulk(), texts, options);
@@ -178,14 +181,11 @@ export class EngineEmbeddingModel implements EmbeddingModel {
     return engine;
   }
 
-  async #embedOn(
-    engine: EngineProcess,
-    texts: readonly string[],
-    options: { readonly kind: "query" | "passage"; readonly signal?: AbortSignal },
-  ): Promise<readonly Float32Array[]> {
-    const { vectors } = await retryOnce(() =>
-      engine.call<{ vectors: Float32Array[] }>({ type: "embed", texts, kind: options.kind }, { signal: options.signal }),
+  async #embedOn(engine: EngineProcess, texts: readonly string[], options: Parameters<EmbeddingModel["embed"]>[1]): Promise<readonly Float32Array[]> {
+    const { vectors, tokens } = await retryOnce(() =>
+      engine.call<{ vectors: Float32Array[]; tokens: number }>({ type: "embed", texts, kind: options.kind }, { signal: options.signal }),
     );
+    options.onUsage?.({ promptTokens: tokens, completionTokens: 0 });
     return vectors;
   }
 
@@ -201,7 +201,15 @@ export class EngineReranker implements Reranker {
     this.id = options.id;
     this.#process = options.process;
   }
-  async rerank(query: string, passages: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<readonly number[]> {
-    return retryOnce(() => this.#process.call<readonly number[]>({ type: "rank", query, passages }, { signal: options.signal }));
+  async rerank(
+    query: string,
+    passages: readonly string[],
+    options: { readonly signal?: AbortSignal; readonly onUsage?: (usage: Usage) => void } = {},
+  ): Promise<readonly number[]> {
+    const { scores, tokens } = await retryOnce(() =>
+      this.#process.call<{ scores: readonly number[]; tokens: number }>({ type: "rank", query, passages }, { signal: options.signal }),
+    );
+    options.onUsage?.({ promptTokens: tokens, completionTokens: 0 });
+    return scores;
   }
 }

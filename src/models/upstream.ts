@@ -61,14 +61,15 @@ export function createUpstreamEmbeddingModel(options: UpstreamOptions & { readon
     id: options.model,
     dimensions: options.dimensions,
     maxTokens: options.maxTokens,
-    async embed(texts, { signal }) {
+    async embed(texts, { signal, onUsage }) {
       if (texts.length === 0) return [];
       // The protocol refuses an empty text; a blank one has the same meaning and a vector.
-      const { data } = await call(
+      const { data, usage } = await call(
         texts.map((text) => (text === "" ? " " : text)),
         signal,
       );
       if (data.length !== texts.length) throw upstreamFailed(options, `${data.length} vectors for ${texts.length} texts`);
+      onUsage?.({ promptTokens: usage?.prompt_tokens ?? 0, completionTokens: 0 });
       return data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => decodeVector(embedding));
     },
     countTokens: (texts) => Promise.all(texts.map(async (text) => (await call([text])).usage?.prompt_tokens ?? 0)),

@@ -36,6 +36,18 @@ export function createTeamStore(connection: Connection) {
     find: (id: string): Team | undefined => list().find((team) => team.id === id),
     ofPerson: (person: string): readonly string[] =>
       connection.all<{ team: string }>("SELECT team FROM team_members WHERE person = ?", person).map((row) => row.team),
+    /** Teams of a person, or a team itself, with all teams above. */
+    reach: (person: string | null, team: string | null): readonly string[] =>
+      connection
+        .all<{ id: string }>(
+          `WITH RECURSIVE reach(id) AS (
+             SELECT team FROM team_members WHERE person = ?1 UNION SELECT id FROM teams WHERE id = ?2
+             UNION SELECT t.parent FROM reach r JOIN teams t ON t.id = r.id WHERE t.parent IS NOT NULL
+           ) SELECT id FROM reach`,
+          person,
+          team,
+        )
+        .map((row) => row.id),
     insert: (team: Omit<Team, "memberIds">): void =>
       void connection.run("INSERT INTO teams (id, name, parent, created_at) VALUES (?, ?, ?, ?)", team.id, team.name, team.parentId, team.createdAt),
     update(id: string, patch: { readonly name?: string; readonly parentId?: string | null; readonly memberIds?: readonly string[] }): void {

@@ -1,5 +1,8 @@
 /** @file Rows of usage and quotas: what was used, summed as asked; who may use how much. */
+import type { Quota, QuotaKind, UsageGroup, UsageQuery, UsageSum } from "#contracts";
 import type { Connection, SqlValue } from "./connection.ts";
+
+type UsageFilter = Omit<UsageQuery, "by">;
 
 export type UsageRow = {
   readonly id: string;
@@ -19,75 +22,51 @@ export type UsageRow = {
   readonly outcome: "done" | "cancelled" | "failed";
 };
 
-export type UsageSum = {
-  readonly day: string | null;
-  readonly personId: string | null;
-  readonly teamId: string | null;
-  readonly keyId: string | null;
-  readonly model: string | null;
-  readonly requests: number;
-  readonly calls: number;
-  readonly promptTokens: number;
-  readonly completionTokens: number;
-  readonly cachedTokens: number;
-};
+export type QuotaRow = Quota;
 
-export type UsageFilter = {
-  /** Days, inclusive. */
-  readonly from?: string;
-  readonly to?: string;
-  readonly personId?: string;
-  readonly teamId?: string;
-  readonly keyId?: string;
-  readonly model?: string;
-};
-
-export type UsageGroup = "day" | "person" | "team" | "key" | "model";
-
-export type QuotaLimits = {
-  readonly requestsPerMinute: number | null;
-  readonly requestsPerDay: number | null;
-  readonly tokensPerMinute: number | null;
-  readonly tokensPerDay: number | null;
-  readonly tokensPerMonth: number | null;
-  readonly concurrent: number | null;
-};
-export type QuotaKind = "everyone" | "person" | "team" | "key";
-export type QuotaRow = QuotaLimits & { readonly kind: QuotaKind; readonly subject: string; readonly updatedAt: string };
-
-const groups = { day: "day", person: "person", team: "team", key: "key", model: "model" } as const satisfies Record<UsageGroup, string>;
-const owners = { person: "person", team: "team", key: "key" } as const;
+const groups = { day: "day", person: "person", team: "t.team", key: "key", model: "model" } as const satisfies Record<UsageGroup, string>;
+/** Rows of one owner since a moment; a team's are those of its keys, its people and the teams below it. */
+const ownSql = {
+  person: "FROM usage u WHERE u.person = ? AND u.at >= ?",
+  key: "FROM usage u WHERE u.key = ? AND u.at >= ?",
+  team: "FROM usage_teams t JOIN usage u ON u.id = t.usage WHERE t.team = ? AND t.at >= ?",
+} as const;
 
 export type UsageRepository = ReturnType<typeof createUsageRepository>;
 
 export function createUsageRepository(connection: Connection) {
-  return {
-    insert(row: UsageRow): void {
-      connection.run(
-        `INSERT INTO usage (id, request, first, at, day, kind, model, person, team, key, prompt_tokens, completion_tokens, cached_tokens, ms, outcome)
+  const insertRow = (row: UsageRow): void =>
+    void connection.run(
+      `INSERT INTO usage (id, request, first, at, day, kind, model, person, team, key, prompt_tokens, completion_tokens, cached_tokens, ms, outcome)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        row.id,
-        row.request,
-        row.first ? 1 : 0,
-        row.at,
-        row.day,
-        row.kind,
-        row.model,
-        row.personId,
-        row.teamId,
-        row.keyId,
-        row.promptTokens,
-        row.completionTokens,
-        row.cachedTokens,
-        row.ms,
-        row.outcome,
-      );
+      row.id,
+      row.request,
+      row.first ? 1 : 0,
+      row.at,
+      row.day,
+      row.kind,
+      row.model,
+      row.personId,
+      row.teamId,
+      row.keyId,
+      row.promptTokens,
+      row.completionTokens,
+      row.cachedTokens,
+      row.ms,
+      row.outcome,
+    );
+  return {
+    insert(row: UsageRow, teams: readonly string[] = [], options: { readonly durable: boolean } = { durable: true }): void {
+      connection.transaction(() => {
+        insertRow(row);
+        for (const team of teams) connection.run("INSERT INTO usage_teams (team, at, usage) VALUES (?, ?, ?)", team, row.at, row.id);
+      }, options);
     },
     /** Requests and tokens of one owner since a moment (UTC, inclusive). */
-    since(owner: keyof typeof owners, id: string, at: string): { readonly requests: number; readonly tokens: number } {
+    since(owner: keyof typeof ownSql, id: string, at: string): { readonly requests: number; readonly tokens: number } {
       return (
         connection.get<{ requests: number; tokens: number }>(
-          `SELECT coalesce(sum(first), 0) AS requests, coalesce(sum(prompt_tokens + completion_tokens), 0) AS tokens FROM usage WHERE ${owners[owner]} = ? AND at >= ?`,
+          `SELECT coalesce(sum(u.first), 0) AS requests, coalesce(sum(u.prompt_tokens + u.completion_tokens), 0) AS tokens ${ownSql[owner]}`,
           id,
           at,
         ) ?? { requests: 0, tokens: 0 }
@@ -95,15 +74,12 @@ export function createUsageRepository(connection: Connection) {
     },
     /** Rows of one owner since a moment, oldest first: when each leaves a window. */
     listSince: (
-      owner: keyof typeof owners,
+      owner: keyof typeof ownSql,
       id: string,
       at: string,
     ): readonly { readonly at: string; readonly requests: number; readonly tokens: number }[] =>
-      connection.all(
-        `SELECT at, first AS requests, prompt_tokens + completion_tokens AS tokens FROM usage WHERE ${owners[owner]} = ? AND at >= ? ORDER BY at`,
-        id,
-        at,
-      ),
+      connection.all(`SELECT u.at, u.first AS requests, u.prompt_tokens + u.completion_tokens AS tokens ${ownSql[owner]} ORDER BY u.at`, id, at),
+    /** By team, each row counts for every team it was for: people may be in several. */
     sum(by: readonly UsageGroup[], filter: UsageFilter = {}): readonly UsageSum[] {
       const found = condition(filter);
       const columns = by.map((name) => groups[name]);
@@ -112,7 +88,7 @@ export function createUsageRepository(connection: Connection) {
         `SELECT ${shown("day", "day")}, ${shown("person", "personId")}, ${shown("team", "teamId")}, ${shown("key", "keyId")}, ${shown("model", "model")},
            coalesce(sum(first), 0) AS requests, count(*) AS calls, coalesce(sum(prompt_tokens), 0) AS promptTokens,
            coalesce(sum(completion_tokens), 0) AS completionTokens, coalesce(sum(cached_tokens), 0) AS cachedTokens
-         FROM usage${found.sql}${columns.length === 0 ? "" : ` GROUP BY ${columns.join(", ")} ORDER BY ${columns.join(", ")}`}`,
+         FROM usage u${by.includes("team") ? " LEFT JOIN usage_teams t ON t.usage = u.id" : ""}${found.sql}${columns.length === 0 ? "" : ` GROUP BY ${columns.join(", ")} ORDER BY ${columns.join(", ")}`}`,
         ...found.values,
       );
     },
@@ -156,7 +132,7 @@ function condition(filter: UsageFilter): { readonly sql: string; readonly values
     ["day >= ?", filter.from],
     ["day <= ?", filter.to],
     ["person = ?", filter.personId],
-    ["team = ?", filter.teamId],
+    ["u.id IN (SELECT usage FROM usage_teams WHERE team = ?)", filter.teamId],
     ["key = ?", filter.keyId],
     ["model = ?", filter.model],
   ] as const) {

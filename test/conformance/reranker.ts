@@ -18,6 +18,9 @@ export function rerankerConformance(candidate: { readonly name: string; readonly
       const scores = await model().rerank(query, passages);
       expect(scores).toHaveLength(passages.length);
       for (const score of scores) expect(Number.isFinite(score)).toBe(true);
+      let tokens = 0;
+      await model().rerank(query, passages, { onUsage: (usage) => (tokens += usage.promptTokens) });
+      expect(tokens).toBeGreaterThan(passages.length * 10);
       const alone: number[] = [];
       for (const passage of passages) alone.push(...(await model().rerank(query, [passage])));
       const close = (found: readonly number[]): void => found.forEach((score, i) => expect(score).toBeCloseTo(scores[i] as number, 4));

@@ -17,7 +17,21 @@ beforeAll(async () => {
   const team = await api<{ id: string }>(session.box, "POST", "/teams", { name: "人事" });
   await api(session.box, "POST", "/teams", { name: "薪酬组", parentId: team.id });
   await api(session.box, "PUT", `/bases/${base.id}/access`, { path: "人事", entries: [{ principal: { kind: "team", id: team.id }, level: "read" }] });
-  await api(session.box, "POST", "/invitations", { email: "new@example.org" });
+  const { token } = await api<{ token: string }>(session.box, "POST", "/invitations", { email: "new@example.org" });
+  // Of everything the nights and the keys show, some: an empty page hides its faults.
+  const backup = await api<{ id: string }>(session.box, "POST", "/backups", {});
+  await api(session.box, "POST", `/backups/${backup.id}/rehearsal`, {});
+  const chatPage = await api<{ id: string }>(session.box, "POST", "/pages", {
+    name: "前台问答",
+    greeting: "您好，有什么可以帮您？",
+    kbIds: [base.id],
+    origins: ["https://intranet.example", "https://a-rather-long-name-of-a-site.example.org:8443"],
+    enabled: true,
+  });
+  await api(session.box, "POST", "/pages", { name: "Visitors", greeting: "", kbIds: [base.id], origins: [], enabled: false });
+  await api(session.box, "POST", "/keys", { name: "helpdesk", access: "read", bases: [base.id] });
+  await api(session.box, "PUT", "/quotas", { kind: "everyone", requestsPerMinute: 60, tokensPerDay: 100_000 });
+  await api(session.box, "POST", `/bases/${base.id}/search`, { query: "试用期" });
   const document = documents.find((item) => item.chunks > 3)?.id ?? "";
   pages = {
     chat: "/chat",
@@ -36,7 +50,13 @@ beforeAll(async () => {
     teams: "/box/teams",
     permissions: "/box/permissions",
     account: "/box/account",
-    invitation: "/invitation#no-such-token",
+    invitation: `/invitation#${token}`,
+    "spent invitation": "/invitation#no-such-token",
+    "sign-in": "/signin",
+    backups: "/box/backups",
+    pages: "/box/pages",
+    "chat page": `/p/${chatPage.id}`,
+    "chat page that is not there": "/p/no-such-page",
     keys: "/box/keys",
     usage: "/box/usage",
     audit: "/box/audit",
@@ -69,7 +89,7 @@ test.each(Object.entries(looks))("every page is accessible and fits: %s", async 
     if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) problems.push("the page is wider than the screen");
     // A key that has no words shows itself.
     const raw =
-      /\b(common|chat|kb|documents|document|box|models|jobs|people|keys|gaps|state|error|share|permissions|teams|invite|factor|sessions|care|role)\.[a-z][A-Za-z.]+\b/.exec(
+      /\b(common|chat|kb|documents|document|box|backups|pages|privacy|audit|usage|account|signin|invitation|models|jobs|people|keys|gaps|state|error|share|permissions|teams|invite|factor|sessions|care|role)\.[a-z][A-Za-z.]+\b/.exec(
         await page.locator("body").innerText(),
       );
     if (raw !== null && !/\.(md|docx|pdf|xlsx|txt|db)$/.test(raw[0])) problems.push(`words missing: ${raw[0]}`);

@@ -117,7 +117,7 @@ export function Notice({
   );
 }
 
-export function CopyButton({ text, label }: { readonly text: string; readonly label: string }) {
+export function CopyButton({ text, label, icon = CopyIcon }: { readonly text: string; readonly label: string; readonly icon?: Icon }) {
   const { t } = useTranslation();
   const [copied, setCopied] = useState(false);
   const copy = async () => {
@@ -125,7 +125,7 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
     setCopied(true);
     setTimeout(() => setCopied(false), 1600);
   };
-  return <IconButton label={copied ? t("common.copied") : label} icon={copied ? CheckIcon : CopyIcon} onClick={() => void copy()} />;
+  return <IconButton label={copied ? t("common.copied") : label} icon={copied ? CheckIcon : icon} onClick={() => void copy()} />;
 }
 
 /** `navigator.clipboard` exists only on https and localhost; a box in the LAN is often plain http. */

@@ -13,6 +13,7 @@ export {
   CircleDashed as WaitingIcon,
   CircleHelp as GapIcon,
   CircleStop as CancelIcon,
+  CodeXml as FrameIcon,
   Combine as MergeIcon,
   Copy as CopyIcon,
   Cpu as ModelIcon,

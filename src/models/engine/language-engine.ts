@@ -128,7 +128,7 @@ export class LanguageEngine {
     input: GenerateRequest["input"],
     continuations: readonly string[],
     signal: AbortSignal,
-  ): Promise<{ logprob: number; tokens: number }[]> {
+  ): Promise<{ scores: { logprob: number; tokens: number }[]; tokens: number }> {
     const prompt = this.#promptTokens(input, [], false);
     const slot = await this.#takeSlot(prompt, false);
     try {
@@ -144,7 +144,9 @@ export class LanguageEngine {
           tokens: tokens.length,
         });
       }
-      return results;
+      const tokens = results.reduce((sum, result) => sum + result.tokens, prompt.length);
+      this.#total.prompt += tokens;
+      return { scores: results, tokens };
     } finally {
       this.#giveBack(slot);
     }

@@ -36,21 +36,28 @@ export class RankEngine {
       device: llama.gpu === false ? "cpu" : llama.gpu,
     });
   }
-  async rank(query: string, passages: readonly string[], signal: AbortSignal): Promise<readonly number[]> {
+  async rank(
+    query: string,
+    passages: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly scores: readonly number[]; readonly tokens: number }> {
     const marks = this.#context.calculateInputLength(".", "."); // between and around the two texts, or a whole template
     const room = this.#context.contextSize - marks;
     const question = this.#cut(query, Math.floor(room / 2));
     const scores: number[] = [];
+    let tokens = 0;
     const leave = this.#governor.enter();
     try {
       for (const passage of passages) {
         signal.throwIfAborted();
-        scores.push(await this.#context.rank(question, this.#cut(passage, room - question.length)));
+        const text = this.#cut(passage, room - question.length);
+        scores.push(await this.#context.rank(question, text));
+        tokens += this.#context.calculateInputLength(question, text);
       }
     } finally {
       leave();
     }
-    return scores;
+    return { scores, tokens };
   }
 
   /** Longer texts are cut at the end, as an embedder does, not refused. An empty one becomes a blank: a pair needs two sides. */

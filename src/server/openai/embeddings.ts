@@ -27,16 +27,16 @@ export async function embed(parts: ServerParts, actor: Actor, body: z.output<typ
     return { kind: found === null ? wanted : (found[1] as "query" | "passage"), text: found === null ? text : text.slice(found[0].length) };
   });
   const vectors: Float32Array[] = new Array(rows.length);
+  let tokens = 0;
   for (const kind of ["query", "passage"] as const) {
     const indexes = rows.flatMap((row, index) => (row.kind === kind ? [index] : []));
     if (indexes.length === 0) continue;
     const found = await model.embed(
       indexes.map((index) => rows[index]?.text ?? ""),
-      { kind, person: personOf(actor), signal },
+      { kind, person: personOf(actor), signal, onUsage: (usage) => (tokens += usage.promptTokens) },
     );
     for (const [i, index] of indexes.entries()) vectors[index] = found[i] ?? new Float32Array(model.dimensions);
   }
-  const tokens = (await model.countTokens(rows.map((row) => row.text))).reduce((sum, count) => sum + count, 0);
   return {
     object: "list" as const,
     data: vectors.map((vector, index) => ({

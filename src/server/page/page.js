@@ -26,6 +26,16 @@ function add(kind, text) {
 async function start() {
   const response = await fetch(`/api/p/${encodeURIComponent(id)}`);
   const body = await response.json();
+  if (response.status === 404) {
+    document.title = at("h1").textContent = t("This page is not there", "页面不存在");
+    return add(
+      "bad",
+      t(
+        "It was switched off or removed, or the link is not complete. Ask whoever gave it to you.",
+        "页面已停用或删除，或者链接不完整。请联系提供链接的人。",
+      ),
+    );
+  }
   if (!response.ok) return add("bad", (zh && body.error?.zh?.message) || body.error?.message || "?");
   document.title = body.name;
   at("h1").textContent = body.name;

@@ -3,11 +3,10 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Hono } from "hono";
 import type { ServerEnv, ServerParts } from "../context.ts";
-import { noRoute } from "../errors.ts";
 import { frameHeader } from "../security.ts";
 
 const asset = (name: string): string => readFileSync(path.join(import.meta.dirname, name), "utf8");
-const html = `<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>Starbox</title><link rel="stylesheet" href="/p/page.css"><script type="module" src="/p/page.js"></script></head><body><h1></h1><main id="log" aria-live="polite"></main><form hidden><textarea rows="2" maxlength="2000" required></textarea><button></button></form></body></html>`;
+const html = `<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>Starbox</title><link rel="stylesheet" href="/p/page.css"><script type="module" src="/p/page.js"></script></head><body><header><h1></h1></header><main><div id="log" aria-live="polite"></div><form hidden><textarea rows="2" maxlength="2000" required></textarea><button></button></form></main></body></html>`;
 
 const policy = (origins: readonly string[]): string =>
   `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ${origins.length === 0 ? "'none'" : origins.join(" ")}`;
@@ -19,11 +18,12 @@ export function pageSite(app: Hono<ServerEnv>, parts: ServerParts): void {
   app.get("/p/:id", async (c) => {
     c.set("route", "/p/:id");
     const page = await parts.services.pages.open(c.req.param("id"));
-    if (page === null) throw noRoute("GET", "/p/…");
-    return c.body(html, 200, {
+    // A person in a browser followed a link: the page itself says that nothing is behind it.
+    const origins = page?.origins ?? [];
+    return c.body(html, page === null ? 404 : 200, {
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": policy(page.origins),
-      ...(page.origins.length === 0 ? {} : { [frameHeader]: "1" }),
+      "content-security-policy": policy(origins),
+      ...(origins.length === 0 ? {} : { [frameHeader]: "1" }),
     });
   });
 }

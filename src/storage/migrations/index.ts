@@ -12,5 +12,20 @@ import { audit } from "./032-audit.ts";
 import { privacy } from "./033-privacy.ts";
 import { pages } from "./040-pages.ts";
 import { held } from "./041-held.ts";
+import { usageTeams } from "./042-usage-teams.ts";
 
-export const migrations: readonly Migration[] = [base, index, citations, people, access, signIn, keys, usage, audit, privacy, pages, held];
+export const migrations: readonly Migration[] = [
+  base,
+  index,
+  citations,
+  people,
+  access,
+  signIn,
+  keys,
+  usage,
+  audit,
+  privacy,
+  pages,
+  held,
+  usageTeams,
+];

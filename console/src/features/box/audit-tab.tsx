@@ -65,7 +65,7 @@ export function AuditTab() {
       {pages.isSuccess && entries.length === 0 ? <p className="muted small">{t("audit.empty")}</p> : null}
       {entries.length > 0 ? (
         <TableScroll card label={t("box.audit")}>
-          <table className="figures text">
+          <table className="counts text">
             <thead>
               <tr>
                 <th scope="col">{t("audit.row")}</th>

@@ -85,11 +85,13 @@ function Schedule({ state }: { readonly state: BackupState }) {
       {state.sameDisk ? <Notice tone="warn">{t("backups.sameDisk")}</Notice> : null}
       {last?.error ? <Notice tone="bad">{t("backups.lastFailed", { time: ago(last.at), reason: last.error })}</Notice> : null}
       {rehearsal === null ? null : (
-        <p className="row small">
+        <p className="row wrap small">
           <Badge tone={rehearsal.ok ? "ok" : "bad"} icon={rehearsal.ok ? OkIcon : WarnIcon}>
             {t(rehearsal.ok ? "backups.rehearsed" : "backups.rehearsalFailed", { time: ago(rehearsal.at) })}
           </Badge>
-          <span className="muted clip">{rehearsal.checks.map((check) => `${check.name}: ${check.found}`).join(" · ")}</span>
+          <span className="muted">
+            {rehearsal.checks.map((check) => `${t(`backups.check.${check.name as "files"}`)} ${check.ok ? "✓" : `✗ ${check.found}`}`).join(" · ")}
+          </span>
         </p>
       )}
     </section>
@@ -174,6 +176,17 @@ function BackupRow({ backup }: { readonly backup: BackupInfo }) {
   );
 }
 
+const knownParts = ["database", "blobs", "models", "backups", "kept", "logs", "tmp"] as const;
+type PartName = (typeof knownParts)[number] | "other";
+
+/** What people know by name; keys, locks and the like together. */
+function shownParts(storage: StorageReport): readonly { readonly name: PartName; readonly bytes: number }[] {
+  const named = knownParts.map((name) => ({ name: name as PartName, bytes: storage.parts.find((part) => part.name === name)?.bytes ?? 0 }));
+  const all = storage.parts.reduce((sum, part) => sum + part.bytes, 0);
+  const other = all - named.reduce((sum, part) => sum + part.bytes, 0);
+  return [...named.sort((a, b) => b.bytes - a.bytes), { name: "other" as const, bytes: other }].filter((part) => part.bytes > 0);
+}
+
 function Storage({ storage }: { readonly storage: StorageReport }) {
   const { t } = useTranslation();
   const { bytes } = useFormat();
@@ -193,14 +206,12 @@ function Storage({ storage }: { readonly storage: StorageReport }) {
       <p className="muted tiny">{t("backups.limits", { warn: bytes(storage.warnBelowBytes), refuse: bytes(storage.refuseBelowBytes) })}</p>
       <table className="plain">
         <tbody>
-          {storage.parts
-            .filter((part) => part.bytes > 0)
-            .map((part) => (
-              <tr key={part.name}>
-                <td className="mono">{part.name}</td>
-                <td className="num-cell num">{bytes(part.bytes)}</td>
-              </tr>
-            ))}
+          {shownParts(storage).map((part) => (
+            <tr key={part.name}>
+              <td>{t(`backups.part.${part.name}`)}</td>
+              <td className="num-cell num">{bytes(part.bytes)}</td>
+            </tr>
+          ))}
         </tbody>
       </table>
     </section>

@@ -8,7 +8,7 @@ import { basesQuery, pagesQuery, useAction } from "../../api/queries.ts";
 import { Badge, Button, CopyButton, Empty, IconButton, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
-import { EditIcon, LinkIcon, PlusIcon, RemoveIcon } from "../../ui/icons.ts";
+import { EditIcon, FrameIcon, LinkIcon, PlusIcon, RemoveIcon } from "../../ui/icons.ts";
 import { showToast } from "../../ui/toasts.tsx";
 import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
 
@@ -41,6 +41,10 @@ export function PagesTab() {
   );
 }
 
+/** For somebody else's page: the name must not end the attribute. */
+const frameOf = (address: string, name: string): string =>
+  `<iframe src="${address}" title="${name.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;")}" width="420" height="640"></iframe>`;
+
 function PageRow({ page, onEdit }: { readonly page: PageInfo; readonly onEdit: () => void }) {
   const { t } = useTranslation();
   const words = useErrorWords();
@@ -56,7 +60,7 @@ function PageRow({ page, onEdit }: { readonly page: PageInfo; readonly onEdit: (
       <span className="muted tiny clip">{page.origins.length === 0 ? t("pages.linkOnly") : page.origins.join(" ")}</span>
       <span className="row end">
         <CopyButton text={address} label={t("pages.copyLink")} />
-        <CopyButton text={`<iframe src="${address}" title="${page.name}" width="420" height="640"></iframe>`} label={t("pages.copyFrame")} />
+        <CopyButton text={frameOf(address, page.name)} label={t("pages.copyFrame")} icon={FrameIcon} />
         <IconButton label={t("pages.edit", { name: page.name })} icon={EditIcon} onClick={onEdit} />
         <IconButton
           label={t("pages.remove", { name: page.name })}

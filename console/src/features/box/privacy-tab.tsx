@@ -55,7 +55,7 @@ function Masks({ policy }: { readonly policy: MaskPolicy }) {
       <p className="muted small">{t("privacy.masksHint")}</p>
       <form className="card col pad" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(new FormData(event.currentTarget)))}>
         <TableScroll label={t("privacy.masks")}>
-          <table className="figures text">
+          <table className="counts text">
             <thead>
               <tr>
                 <th scope="col">{t("privacy.kind")}</th>

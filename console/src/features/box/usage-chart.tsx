@@ -84,7 +84,7 @@ export function UsageChart({ rows, from, days }: { readonly rows: readonly Usage
       <details>
         <summary className="small">{t("usage.table")}</summary>
         <TableScroll label={t("usage.table")}>
-          <table className="figures">
+          <table className="counts">
             <thead>
               <tr>
                 <th scope="col">{t("usage.day")}</th>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { UsageGroup, UsageSum } from "#contracts";
 import { client } from "../../api/client.ts";
-import { keysQuery, peopleQuery, sessionQuery, usageQuery } from "../../api/queries.ts";
+import { keysQuery, pagesQuery, peopleQuery, sessionQuery, usageQuery } from "../../api/queries.ts";
 import { Skeletons } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
@@ -79,16 +79,19 @@ function UsageTable({ rows, group }: { readonly rows: readonly UsageSum[]; reado
   const isAdministrator = session.data?.actor?.role === "administrator";
   const people = useQuery({ ...peopleQuery(), enabled: isAdministrator });
   const keys = useQuery(keysQuery());
+  const pages = useQuery({ ...pagesQuery(), enabled: isAdministrator });
   const nameOf = (row: UsageSum): string => {
     const id = row[fields[group]];
     if (id === null || id === "") return group === "model" ? t("usage.noModel") : t("usage.nobody");
     if (group === "person") return people.data?.find((person) => person.id === id)?.name ?? id;
+    if (group === "key" && id.startsWith("page:"))
+      return t("usage.page", { name: pages.data?.find((page) => `page:${page.id}` === id)?.name ?? id.slice(5) });
     if (group === "key") return keys.data?.find((key) => key.id === id)?.name ?? id;
     return id;
   };
   return (
     <TableScroll card label={t("box.usage")}>
-      <table className="figures">
+      <table className="counts">
         <thead>
           <tr>
             <th scope="col">{t(`usage.by.${group}`)}</th>
