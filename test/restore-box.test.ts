@@ -73,6 +73,8 @@ test("the same answers from a restored folder", { timeout: 300_000 }, async () =
       return pending === 0 && chunks > 0 && embedded === chunks ? true : null;
     });
   const before = await answers(box);
+  const chain = (await (await call(box, "GET", "/api/audit/status")).json()) as { rows: number; fingerprint: string };
+  expect(chain.rows).toBeGreaterThan(3);
   expect(before.map(({ refused }) => refused)).toEqual([false, false, false, true]);
   expect((await call(box, "POST", "/api/backups", {})).status).toBe(201);
   await box.stop();
@@ -99,6 +101,11 @@ test("the same answers from a restored folder", { timeout: 300_000 }, async () =
   box = await startBox({ dataDir: two, env: { ...env, STARBOX_MODEL_FOLDER: testModelFolder() } });
   await box.ready();
   expect(await answers(box)).toEqual(before);
+  // The audit log goes on: the same signing key, the chain whole from before the backup to now.
+  const verified = (await (await call(box, "POST", "/api/audit/verify", {})).json()) as { ok: boolean; rows: number };
+  expect(verified).toMatchObject({ ok: true });
+  expect(verified.rows).toBeGreaterThan(chain.rows);
+  expect(((await (await call(box, "GET", "/api/audit/status")).json()) as typeof chain).fingerprint).toBe(chain.fingerprint);
   const signIn = await fetch(`${box.url}/api/auth/sign-in/email`, {
     method: "POST",
     headers: { "content-type": "application/json" },

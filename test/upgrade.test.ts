@@ -18,7 +18,8 @@ import {
   returnToCopy,
 } from "#storage";
 import { databaseDoor } from "../src/app/nights.ts";
-import { openBox } from "../src/app/open-box.ts";
+import { type Box, openBox } from "../src/app/open-box.ts";
+import { migrations } from "../src/storage/migrations/index.ts";
 import { expectSound } from "./sound-storage.ts";
 
 const fixtures = path.join(import.meta.dirname, "fixtures/schemas");
@@ -37,7 +38,14 @@ afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 const restore = async (schema: string) =>
   await restoreBackup({ folder: path.join(fixtures, schema), passphrase: null, dataDir, id: null, force: false, database: databaseDoor });
 
-test("there is a fixture of the first schema", () => expect(schemas).toContain("010"));
+test("there is a fixture of every schema since the first that shipped", () =>
+  expect(schemas).toEqual(
+    migrations
+      .map(({ number }) => number)
+      .filter((number) => number >= 10)
+      .sort((a, b) => a - b)
+      .map((number) => String(number).padStart(3, "0")),
+  ));
 
 test.each(schemas)(
   "a populated folder of schema %s: rows, words, sign-in, key and chat are there; a copy from before is kept; back is back",
@@ -66,7 +74,9 @@ test.each(schemas)(
       expect(platform.setupRequired()).toBe(false);
       const ada = await platform.signIn({ email: "ada@example.org", password: "a fixture password" }, here);
       expect(ada.actor).toMatchObject({ name: "Ada", role: "administrator" });
-      expect(await platform.keys.list(ada.actor)).toHaveLength(1);
+      const own = await platform.keys.list(ada.actor);
+      expect(own.map((key) => key.name)).toContain("fixture");
+      await expectLater(box, before.schema, own.length);
       const [chat] = await chats.listChats(ada.actor);
       expect((await chats.readTurns(ada.actor, chat?.id ?? "")).map((turn) => turn.role)).toEqual(["user", "assistant"]);
       const added = await knowledge.addFile(operator, base.id, {
@@ -84,6 +94,38 @@ test.each(schemas)(
     expect(describeDatabase(path.join(dataDir, "box.db"))).toEqual(before);
   },
 );
+
+/** What came after the first schema is there too, and means what it meant. */
+async function expectLater(box: Box, schema: number, keys: number): Promise<void> {
+  const { people, usage, pages, knowledge, privacy } = box.services;
+  const base = await knowledge.readBase(operator, "制度");
+  const bob = (await people.listPeople(operator)).find((person) => person.email === "bob@example.org");
+  const asBob = { personId: bob?.id ?? "", name: "Bob", role: bob?.role ?? "member" } as const;
+  expect(await box.services.audit.verify(operator)).toMatchObject({ ok: true });
+  expect(bob?.role).toBe(schema >= 20 ? "editor" : "member");
+  if (schema >= 20) {
+    expect((await people.listTeams(operator)).map((team) => [team.name, team.memberIds.length])).toEqual([
+      ["人事", 0],
+      ["薪酬组", 1],
+    ]);
+    // Everyone reads the base; the folder's list narrows that to a team, and grants no more than the base does.
+    expect((await knowledge.listDocuments(asBob, base.id, { folder: "样例" })).items.map((item) => item.level)).toEqual(["read", "read", "read"]);
+    const outsider = { personId: "nobody", name: "Eve", role: "member" } as const;
+    expect((await knowledge.listDocuments(outsider, base.id, { folder: "样例" })).items).toEqual([]);
+    expect((await knowledge.listReviews(asBob)).map((review) => review.path)).toEqual(["值班规定.md"]);
+    expect(base.approval).toBe(true);
+  }
+  if (schema >= 21) expect((await people.listInvitations(operator)).map((item) => item.email)).toEqual(["new@example.org"]);
+  if (schema >= 30) expect(keys).toBe(2);
+  if (schema >= 31) {
+    expect((await usage.sum(operator, { teamId: "team_a" }))[0]).toMatchObject({ requests: 1, promptTokens: 20 });
+    expect((await usage.sum(operator, {}))[0]).toMatchObject({ requests: 2, promptTokens: 61 });
+  }
+  if (schema >= 32) expect((await box.services.audit.list(operator, { action: "document.add", personId: asBob.personId })).items).toHaveLength(1);
+  if (schema >= 33) expect(await privacy.listHolds(operator)).toHaveLength(1);
+  if (schema >= 40) expect((await pages.list(operator)).map((page) => page.name)).toEqual(["前台"]);
+  if (schema >= 42) expect((await usage.sum(operator, { teamId: "team_b" }))[0]).toMatchObject({ requests: 1, promptTokens: 41 });
+}
 
 test("several migrations are one step: when the last one fails the folder is what it was, to the row, and a copy lies beside it", async () => {
   await restore("010");

@@ -122,7 +122,6 @@ export class LanguageEngine {
       this.#giveBack(slot);
     }
   }
-
   /** Natural logarithm of the probability of each continuation after the input, from raw logits over the whole vocabulary: no sampling settings touch them. */
   async score(
     input: GenerateRequest["input"],
@@ -144,9 +143,9 @@ export class LanguageEngine {
           tokens: tokens.length,
         });
       }
-      const tokens = results.reduce((sum, result) => sum + result.tokens, prompt.length);
-      this.#total.prompt += tokens;
-      return { scores: results, tokens };
+      const worked = results.reduce((sum, result) => sum + result.tokens, prompt.length);
+      this.#total.prompt += worked;
+      return { scores: results, tokens: worked };
     } finally {
       this.#giveBack(slot);
     }
