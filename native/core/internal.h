@@ -12,16 +12,19 @@ std::vector<KernelInfo> &kernels();
 int32_t fail(int32_t status, const std::string &message);
 Pool &pool_of(sb_pool *pool);
 
-/** The right to run on a pool, while in scope. */
-struct Turn {
-  explicit Turn(Pool &pool) : pool_(pool), taken(!pool.taken.exchange(true)) {}
-  ~Turn() {
-    if (taken) pool_.taken.store(false);
+/** Whether output `output` of a kernel may be the memory of its input `input`. */
+bool may_overwrite(const char *kernel, int output, int input);
+
+/** Sets a flag while in scope, unless somebody else had. */
+struct Held {
+  explicit Held(std::atomic<bool> &flag) : flag_(flag), taken(!flag.exchange(true)) {}
+  ~Held() {
+    if (taken) flag_.store(false);
   }
-  Turn(const Turn &) = delete;
+  Held(const Held &) = delete;
 
  private:
-  Pool &pool_;
+  std::atomic<bool> &flag_;
 
  public:
   const bool taken;

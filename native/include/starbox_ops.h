@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define SB_ABI 1
+#define SB_ABI 2
 #define SB_EXPORT __attribute__((visibility("default")))
 #define SB_MAX_RANK 4
 #define SB_MAX_OPERANDS 12
@@ -88,16 +88,21 @@ SB_EXPORT const char *sb_kernel_check(int32_t kernel, const sb_tensor *const *op
 SB_EXPORT int64_t sb_kernel_scratch(int32_t kernel, const sb_tensor *const *operands, int32_t inputs, int32_t outputs,
                                     const double *params, int32_t n_params, int32_t threads);
 
+/* 1 when output `output` may be the very memory of input `input` (same type and size); any other overlap of an output with
+ * an operand of its node is refused when a plan is made. */
+SB_EXPORT int32_t sb_kernel_overwrites(int32_t kernel, int32_t output, int32_t input);
+
 /* A plan: everything of a step, run by one call. Tensors, nodes and parameters are copied. */
 SB_EXPORT sb_plan *sb_plan_create(const sb_tensor *tensors, int64_t n_tensors, const sb_node *nodes, int64_t n_nodes,
                                   const double *params, int64_t n_params, int32_t n_buffers);
 SB_EXPORT void sb_plan_free(sb_plan *plan);
 SB_EXPORT int64_t sb_plan_scratch(const sb_plan *plan, int32_t threads); /* bytes: the largest of its nodes */
 SB_EXPORT const char *sb_plan_error(const sb_plan *plan); /* of its last run that failed; "" when none */
-/* Runs it. `seconds` may be NULL, else it receives one figure a node. Blocks; call it off the event loop. One run at a
- * time on a pool: SB_BUSY while another is under way. */
-SB_EXPORT int32_t sb_plan_run(sb_plan *plan, sb_pool *pool, void *const *buffers, void *scratch, int64_t scratch_bytes,
-                              sb_control *control, double *seconds);
+/* Runs it. `buffers` and `buffer_bytes` have one entry a buffer: too small, misaligned (to its elements; packed weights to
+ * 64 bytes) or overlapping ones of which one is written are SB_BAD_ARGUMENT. `seconds` may be NULL, else it receives one
+ * figure a node. Blocks; call it off the event loop. One run at a time on a pool and of a plan: else SB_BUSY. */
+SB_EXPORT int32_t sb_plan_run(sb_plan *plan, sb_pool *pool, void *const *buffers, const int64_t *buffer_bytes, void *scratch,
+                              int64_t scratch_bytes, sb_control *control, double *seconds);
 
 /* Packing of a weight [N, K] for products that read it often. */
 typedef enum sb_form { SB_FORM_Y = 0 /* y = x Wᵀ, and dx where the tier's kernel can */, SB_FORM_DX = 1 /* dx = dy W */ } sb_form;

@@ -147,6 +147,7 @@ extern "C" {
 
 int64_t sb_packed_bytes(int32_t form, int32_t type, int64_t n, int64_t k) {
   if (n < 0 || k < 0 || n > (int64_t{1} << 40) || k > (int64_t{1} << 40) || (form != SB_FORM_Y && form != SB_FORM_DX)) return -1;
+  if (k > 0 && n > (int64_t{1} << 46) / k) return -1;
   if (is_quantized(type)) return quant_packed_bytes(form, type, n, k);
   if (type != SB_F32 && type != SB_BF16 && type != SB_F16) return -1;
   const MatmulTable &t = matmul_now();
@@ -156,6 +157,7 @@ int64_t sb_packed_bytes(int32_t form, int32_t type, int64_t n, int64_t k) {
 
 int32_t sb_pack(sb_pool *pool, int32_t form, int32_t type, int64_t n, int64_t k, const void *weight, void *packed) {
   if (sb_packed_bytes(form, type, n, k) < 0) return fail(SB_BAD_ARGUMENT, "pack: no packed form for this type and shape");
+  if (!pool || (n > 0 && k > 0 && (!weight || !packed))) return fail(SB_BAD_ARGUMENT, "pack: a pool and memory are expected");
   if (is_quantized(type)) return quant_pack(pool_of(pool), form, type, n, k, weight, packed);
   const MatmulTable &table = matmul_now();
   const Engine &e = type == SB_BF16 && table.bf16 ? *table.bf16 : *table.f32;

@@ -27,6 +27,7 @@ export class CpuExecutable implements Executable {
   readonly #owned: readonly [arena: NativeMemory, inputs: NativeMemory, scratch: NativeMemory, control: NativeMemory];
   readonly #borrowed: readonly Disposable[];
   readonly #buffers: BigUint64Array;
+  readonly #bufferBytes: BigInt64Array;
   readonly #inputOffsets = new Map<string, number>();
   readonly #outputs = new Map<string, { readonly buffer: NativeMemory; readonly offset: number; readonly id: number }>();
   #running = 0;
@@ -87,8 +88,9 @@ export class CpuExecutable implements Executable {
     ];
     this.#borrowed = parameters.map(([, memory]) => memory.borrow());
     const [arena, inputs] = this.#owned;
-    this.#buffers = BigUint64Array.from([arena, inputs, ...parameters.map(([, memory]) => memory)], (memory) => BigInt(memory.address));
     const all = [arena, inputs, ...parameters.map(([, memory]) => memory)];
+    this.#buffers = BigUint64Array.from(all, (memory) => BigInt(memory.address));
+    this.#bufferBytes = BigInt64Array.from(all, (memory) => BigInt(memory.bytes));
     for (const [name, id] of program.outputs) {
       const { buffer, offset } = tensors[index.get(id)!]!;
       this.#outputs.set(name, { buffer: all[buffer]!, offset, id });
@@ -114,7 +116,7 @@ export class CpuExecutable implements Executable {
     };
     signal?.addEventListener("abort", cancel, { once: true });
     const seconds = timing === undefined ? null : new Float64Array(this.#nodes.length);
-    const status = await native.planRun(this.#plan, pool, this.#buffers, scratch.address, scratch.bytes, control.address, seconds);
+    const status = await native.planRun(this.#plan, pool, this.#buffers, this.#bufferBytes, scratch.address, scratch.bytes, control.address, seconds);
     signal?.removeEventListener("abort", cancel);
     if (status === cancelled) throw new StarboxError("cancelled", "The run was cancelled.");
     if (status !== 0) {

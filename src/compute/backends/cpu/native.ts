@@ -5,13 +5,13 @@ import { StarboxError } from "#base";
 /** Addresses are plain numbers (user space stays below 2^53). */
 export type Address = number;
 
-const abi = 1;
+const abi = 2;
 
 export type Native = ReturnType<typeof bind>;
 
 function bind(lib: LibraryHandle) {
   const run = lib.func(
-    "int32_t sb_plan_run(uintptr_t plan, uintptr_t pool, void *buffers, uintptr_t scratch, int64_t scratch_bytes, uintptr_t control, void *seconds)",
+    "int32_t sb_plan_run(uintptr_t plan, uintptr_t pool, void *buffers, void *buffer_bytes, uintptr_t scratch, int64_t scratch_bytes, uintptr_t control, void *seconds)",
   );
   return {
     abi: lib.func("int32_t sb_abi()") as () => number,
@@ -32,6 +32,11 @@ function bind(lib: LibraryHandle) {
     kernelCheck: lib.func(
       "const char *sb_kernel_check(int32_t kernel, void *operands, int32_t inputs, int32_t outputs, void *params, int32_t n_params)",
     ) as (kernel: number, operands: BigUint64Array, inputs: number, outputs: number, params: Float64Array, count: number) => string | null,
+    kernelOverwrites: lib.func("int32_t sb_kernel_overwrites(int32_t kernel, int32_t output, int32_t input)") as (
+      kernel: number,
+      output: number,
+      input: number,
+    ) => number,
     planCreate: lib.func(
       "uintptr_t sb_plan_create(void *tensors, int64_t n_tensors, void *nodes, int64_t n_nodes, void *params, int64_t n_params, int32_t n_buffers)",
     ) as (
@@ -51,13 +56,14 @@ function bind(lib: LibraryHandle) {
       plan: Address,
       pool: Address,
       buffers: BigUint64Array,
+      bufferBytes: BigInt64Array,
       scratch: Address,
       scratchBytes: number,
       control: Address,
       seconds: Float64Array | null,
     ): Promise<number> =>
       new Promise((resolve, reject) => {
-        run.async(plan, pool, buffers, scratch, scratchBytes, control, seconds, (error: unknown, status: number) =>
+        run.async(plan, pool, buffers, bufferBytes, scratch, scratchBytes, control, seconds, (error: unknown, status: number) =>
           error ? reject(error as Error) : resolve(status),
         );
       }),
