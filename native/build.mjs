@@ -2,7 +2,10 @@
  * @file Compiles the native kernels with the system's C++ compiler into one shared library. Plain JavaScript without
  * dependencies: it runs at set-up. Objects are compiled side by side; a library is kept by the hash of everything that went into it.
  *
- *   node native/build.mjs [--variant release|emulated|asan|ubsan] [--quiet]     prints the library's path
+ *   node native/build.mjs [--variant release|emulated|asan|tsan] [--arch arm64] [--replay] [--quiet]
+ *
+ * prints the library's path, or with --replay the path of the program that runs recorded plans (native/replay), beside it.
+ * Another architecture takes a cross compiler: $CXX, or Debian's (g++-aarch64-linux-gnu).
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -26,48 +29,56 @@ const tiers = {
 };
 
 const common = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
+const sanitized = ["-O1", "-g1", "-fno-omit-frame-pointer"];
 const variants = {
   release: { flags: ["-O3"], link: [] },
   /** The AVX-512 tiers on a machine without them: intrinsics emulated by SIMDe (Debian: libsimde-dev). For tests only. */
   emulated: { flags: ["-O2", "-DSB_EMULATE"], link: [] },
-  asan: { flags: ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address"], link: ["-fsanitize=address"] },
-  ubsan: {
-    flags: ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=undefined", "-fno-sanitize-recover=undefined"],
-    link: ["-fsanitize=undefined"],
-  },
+  /** Reads and writes out of bounds, and what C++ leaves undefined. */
+  asan: { flags: [...sanitized, "-fsanitize=address,undefined"], link: ["-fsanitize=address,undefined"] },
+  /** Races between threads. */
+  tsan: { flags: [...sanitized, "-fsanitize=thread"], link: ["-fsanitize=thread"] },
 };
+/** Sanitized builds leave the AVX-512 tiers out, which take most of the time to compile: where they are named, AVX2's table stands. */
+const withoutWide = ["elementwise", "shape", "norm", "attention", "matmul", "quant", "probe"].flatMap((family) =>
+  ["avx512", "avx512bf16"].map((tier) => `-D${family}_${tier}=${family}_avx2`),
+);
+const crossCompilers = { arm64: ["aarch64-linux-gnu-g++"], x64: ["x86_64-linux-gnu-g++"] };
 
-/** What to compile: file and its flags. @param {string} architecture @param {string} variant */
-export function translationUnits(architecture, variant) {
+/** What to compile: file and its flags. @param {string} architecture @param {string} variant @param {string} sources */
+function translationUnits(architecture, variant, sources) {
   const emulated = variant === "emulated";
+  const narrow = architecture === "x64" && (variant === "asan" || variant === "tsan");
   return ["core", "kernels"].flatMap((folder) =>
     fs
-      .readdirSync(path.join(native, folder))
+      .readdirSync(path.join(sources, folder))
       .filter((name) => name.endsWith(".cpp"))
       .sort()
       .flatMap((name) => {
         const tier = tiers[name.split(".").at(-2)];
         // Quantised values are specified to the bit: no multiplication may be joined with an addition unless written so.
         const exact = name.startsWith("quant") ? ["-ffp-contract=off"] : [];
-        if (tier === undefined) return [{ file: path.join(native, folder, name), flags: exact }];
-        if (!tier.on.includes(architecture)) return [];
+        if (tier === undefined) return [{ file: path.join(sources, folder, name), flags: narrow ? [...exact, ...withoutWide] : exact }];
+        if (!tier.on.includes(architecture) || (narrow && tier.width === 16)) return [];
         const flags = emulated && tier.flags.length > 0 ? x86 : tier.flags;
-        return [{ file: path.join(native, folder, name), flags: [`-DSB_TIER=${name.split(".").at(-2)}`, `-DSB_W=${tier.width}`, ...flags, ...exact] }];
+        return [{ file: path.join(sources, folder, name), flags: [`-DSB_TIER=${name.split(".").at(-2)}`, `-DSB_W=${tier.width}`, ...flags, ...exact] }];
       }),
   );
 }
 
-function sourcesHash(compiler, version, variant) {
-  const hash = createHash("sha256").update(JSON.stringify([compiler, version, variant, variants[variant], common, tiers, process.arch]));
-  for (const folder of ["include", "core", "kernels"]) {
-    for (const name of fs.readdirSync(path.join(native, folder)).sort()) hash.update(name).update(fs.readFileSync(path.join(native, folder, name)));
+/** Of the sources of some folders (under `sources`) and of everything else that decides what comes out. */
+function hashOf(sources, folders, more, keep = () => true) {
+  const hash = createHash("sha256").update(JSON.stringify(more));
+  for (const folder of folders) {
+    for (const name of fs.readdirSync(path.join(sources, folder)).sort()) if (keep(name)) hash.update(name).update(fs.readFileSync(path.join(sources, folder, name)));
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The compiler's name and version, or null when there is none. `CXX` chooses another. */
-export function findCompiler() {
-  for (const compiler of [process.env.CXX, "c++", "g++", "clang++"].filter(Boolean)) {
+/** The compiler's name and version, or null when there is none. `CXX` chooses another. @param {string} architecture */
+export function findCompiler(architecture = process.arch) {
+  const known = architecture === process.arch ? ["c++", "g++", "clang++"] : (crossCompilers[architecture] ?? []);
+  for (const compiler of [process.env.CXX, ...known].filter(Boolean)) {
     const found = spawnSync(compiler, ["--version"], { encoding: "utf8" });
     if (found.status === 0) return { compiler, version: found.stdout.split("\n")[0] };
   }
@@ -75,11 +86,19 @@ export function findCompiler() {
 }
 
 /** Where the library of these sources lies, whether or not it was built yet; null without a compiler. */
-export function libraryPath(variant = "release") {
-  const found = findCompiler();
+export function libraryPath(variant = "release", architecture = process.arch, sources = native) {
+  const found = findCompiler(architecture);
   if (found === null) return null;
   const suffix = process.platform === "darwin" ? "dylib" : "so";
-  return path.join(native, "build", `${variant}-${sourcesHash(found.compiler, found.version, variant)}`, `libstarbox_ops.${suffix}`);
+  const hash = hashOf(sources, ["include", "core", "kernels"], [found, variant, variants[variant], common, tiers, withoutWide, architecture]);
+  return path.join(native, "build", `${variant}${architecture === process.arch ? "" : `-${architecture}`}-${hash}`, `libstarbox_ops.${suffix}`);
+}
+
+/** How long a file takes to compile, roughly: products and attention have most instances, wide tiers most code. */
+function cost(file) {
+  const [family, tier] = path.basename(file).split(".");
+  const weight = { matmul: 8, attention: 6, quant: 6, elementwise: 4, shape: 3, norm: 2 }[family] ?? 1;
+  return (tier === "cpp" ? 2 : weight * 10) + (tier?.startsWith("avx512") ? 5 : 0);
 }
 
 function run(command, args) {
@@ -97,31 +116,36 @@ function run(command, args) {
 /**
  * Builds when needed and answers the library's path. Throws with the compiler's own words. Safe to call from several processes:
  * each works in a folder of its own, the last rename wins and gives the same bytes.
- * @param {{ variant?: string, progress?: (done: number, all: number) => void }} [options]
+ * @param {{ variant?: string, architecture?: string, sources?: string, progress?: (done: number, all: number) => void }} [options]
+ *   `sources`: another folder with core, include and kernels (tests plant faults in a copy).
  */
-export async function buildNative({ variant = "release", progress = () => {} } = {}) {
+export async function buildNative({ variant = "release", architecture = process.arch, sources = native, progress = () => {} } = {}) {
   if (variants[variant] === undefined) throw new Error(`no variant "${variant}": ${Object.keys(variants).join(", ")}`);
-  const target = libraryPath(variant);
-  if (target === null) throw new Error("no C++ compiler (c++, g++ or clang++) was found");
+  const target = libraryPath(variant, architecture, sources);
+  if (target === null) throw new Error(`no C++ compiler for ${architecture} (${architecture === process.arch ? "c++, g++ or clang++" : crossCompilers[architecture]}) was found`);
   if (fs.existsSync(target)) return target;
-  const { compiler } = findCompiler();
+  const { compiler, version } = findCompiler(architecture);
   const folder = path.dirname(target);
   fs.mkdirSync(path.dirname(folder), { recursive: true });
   const work = fs.mkdtempSync(`${folder}.tmp-`);
   try {
     // The slowest files first, so that the last ones to end are short.
-    const units = translationUnits(process.arch, variant).sort((a, b) => fs.statSync(b.file).size - fs.statSync(a.file).size);
+    const units = translationUnits(architecture, variant, sources).sort((a, b) => cost(b.file) - cost(a.file));
+    const headers = hashOf(sources, ["include", "core", "kernels"], [compiler, version, common], (name) => !name.endsWith(".cpp"));
     const objects = units.map(({ file }) => path.join(work, `${path.basename(path.dirname(file))}-${path.basename(file)}.o`));
     let next = 0;
     let done = 0;
     const compileSome = async () => {
       while (next < units.length) {
         const i = next++;
-        await run(compiler, [...common, ...variants[variant].flags, ...units[i].flags, "-c", units[i].file, "-o", objects[i]]);
+        const flags = [...common, ...variants[variant].flags, ...units[i].flags];
+        await compileOnce(compiler, flags, units[i].file, objects[i], variant === "release" ? null : headers);
         progress(++done, units.length);
       }
     };
-    await Promise.all(Array.from({ length: os.availableParallelism() }, compileSome));
+    // No more jobs than memory bears: a compiler takes up to 700 MB.
+    const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
+    await Promise.all(Array.from({ length: jobs }, compileSome));
     const built = path.join(work, path.basename(target));
     await run(compiler, ["-shared", "-pthread", ...variants[variant].link, ...objects, "-o", built]);
     for (const object of objects) fs.rmSync(object);
@@ -137,8 +161,42 @@ export async function buildNative({ variant = "release", progress = () => {} } =
   return target;
 }
 
+/** Objects of test builds are kept by content (`headers`: a hash of all of them): a build with one file changed takes seconds. */
+async function compileOnce(compiler, flags, file, object, headers) {
+  if (headers === null) return run(compiler, [...flags, "-c", file, "-o", object]);
+  const key = createHash("sha256").update(JSON.stringify([headers, flags, path.basename(file)])).update(fs.readFileSync(file)).digest("hex").slice(0, 24);
+  const kept = path.join(native, "build", "objects", `${key}.o`);
+  if (!fs.existsSync(kept)) {
+    fs.mkdirSync(path.dirname(kept), { recursive: true });
+    await run(compiler, [...flags, "-c", file, "-o", object]);
+    fs.copyFileSync(object, `${kept}.${process.pid}`);
+    fs.renameSync(`${kept}.${process.pid}`, kept);
+  } else fs.copyFileSync(kept, object);
+  const now = new Date();
+  fs.utimesSync(kept, now, now);
+}
+
+/** The program that runs recorded plans, linked with the library beside it. @param {Parameters<typeof buildNative>[0]} [options] */
+export async function buildReplay({ variant = "release", architecture = process.arch, ...more } = {}) {
+  const library = await buildNative({ variant, architecture, ...more });
+  const { compiler } = findCompiler(architecture);
+  const folder = path.dirname(library);
+  const target = path.join(folder, `replay-${hashOf(native, ["include", "replay"], [])}`);
+  if (fs.existsSync(target)) return target;
+  const files = fs.readdirSync(path.join(native, "replay")).filter((name) => name.endsWith(".cpp"));
+  const own = `${target}.${process.pid}`;
+  const optimise = variant === "emulated" || variant === "release" ? ["-O2"] : variants[variant].flags;
+  await run(compiler, [...common, ...optimise, ...files.map((name) => path.join(native, "replay", name)), library, ...variants[variant].link, "-Wl,-rpath,$ORIGIN", "-o", own]);
+  fs.renameSync(own, target);
+  return target;
+}
+
 /** Libraries of earlier sources, once they are a day old: another checkout state may still be running from them. */
 function removeOld(builds, keep, variant) {
+  const objects = path.join(builds, "objects");
+  for (const name of fs.existsSync(objects) ? fs.readdirSync(objects) : []) {
+    if (Date.now() - fs.statSync(path.join(objects, name)).mtimeMs > 7 * 86_400_000) fs.rmSync(path.join(objects, name), { force: true });
+  }
   for (const name of fs.readdirSync(builds)) {
     const folder = path.join(builds, name);
     if (name !== keep && name.startsWith(`${variant}-`) && Date.now() - fs.statSync(folder).mtimeMs > 86_400_000) fs.rmSync(folder, { recursive: true, force: true });
@@ -146,10 +204,11 @@ function removeOld(builds, keep, variant) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const at = process.argv.indexOf("--variant");
+  const option = (name, fallback) => (process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : fallback);
   const since = Date.now();
-  buildNative({
-    variant: at > 0 ? process.argv[at + 1] : "release",
+  (process.argv.includes("--replay") ? buildReplay : buildNative)({
+    variant: option("--variant", "release"),
+    architecture: option("--arch", process.arch),
     progress: (done, all) => process.argv.includes("--quiet") || process.stderr.write(`\rstarbox: native kernels ${done}/${all} `),
   }).then(
     (file) => {

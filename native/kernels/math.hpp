@@ -6,6 +6,9 @@ namespace sb {
 namespace SB_TIER {
 
 static inline vf as_float(vi x) { return reinterpret_cast<vf>(x); }
+/** Bits to calculate with: signed overflow is undefined in C++, unsigned wraps. */
+static inline vf as_float(vu x) { return reinterpret_cast<vf>(x); }
+static inline vu as_bits(vf x) { return reinterpret_cast<vu>(x); }
 static inline vi as_int(vf x) { return reinterpret_cast<vi>(x); }
 static inline vi isplat(int32_t x) { return x - vi{}; }
 static inline vf vabs(vf x) { return as_float(as_int(x) & 0x7fffffff); }
@@ -44,7 +47,7 @@ static inline vf exp_reduce(vf x, vf *n) {
   *n = vround(x * 1.44269504f);
   return (x - *n * 0.693359375f) - *n * -2.12194440e-4f;
 }
-static inline vf pow2(vi n) { return as_float((n + 127) << 23); }
+static inline vf pow2(vi n) { return as_float(reinterpret_cast<vu>(n + 127) << 23); }
 
 /** e^x over the whole range, subnormal results included. */
 static inline vf vexp(vf x) {
@@ -60,8 +63,8 @@ static inline vf vexp(vf x) {
 static inline vf vexp_fast(vf x) {
   vf n;
   const vf r = exp_reduce(x, &n);
-  const vi whole = as_int(n + 12582912.0f) << 23;  // low bits of the magic sum hold n
-  const vf y = as_float(as_int(1.0f + exp_tail(r)) + whole);
+  const vu whole = as_bits(n + 12582912.0f) << 23;  // low bits of the magic sum hold n
+  const vf y = as_float(as_bits(1.0f + exp_tail(r)) + whole);
   return select(x == x, select(x < splat(-87.0f), vf{}, y), x);
 }
 
@@ -70,7 +73,7 @@ static inline vf vlog(vf x) {
   const vi tiny = x < splat(1.17549435e-38f);
   const vf scaled = select(tiny, x * 8388608.0f, x);
   // Mantissa in [sqrt(1/2), sqrt(2)), so that the polynomial's argument is small on both sides of 1.
-  const vi bits = as_int(scaled) - 0x3f3504f3;
+  const vi bits = reinterpret_cast<vi>(as_bits(scaled) - 0x3f3504f3u);
   const vi exponent = bits >> 23;
   const vf m = as_float((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
   const vf e = __builtin_convertvector(exponent, vf) - select(tiny, splat(23.0f), vf{});

@@ -124,7 +124,7 @@ Hostile attack(const std::vector<Case> &cases, long rounds, unsigned seed, int t
     std::vector<void *> buffers;
     for (size_t b = 0; b < sizes.size(); b++) {
       memory.emplace_back(static_cast<size_t>(sizes[b]), 0);
-      std::memcpy(memory.back().at(), c.buffers[b].data.data(), std::min(c.buffers[b].data.size(), static_cast<size_t>(sizes[b])));
+      if (const size_t known = std::min(c.buffers[b].data.size(), static_cast<size_t>(sizes[b]))) std::memcpy(memory.back().at(), c.buffers[b].data.data(), known);
       buffers.push_back(memory.back().at());
     }
     scribble(random, memory, sizes);

@@ -70,7 +70,7 @@ int interrupt(const Case &recorded) {
   std::vector<int64_t> sizes;
   for (const auto &b : c.buffers) {
     memory.emplace_back(static_cast<size_t>(b.bytes), 0);
-    std::memcpy(memory.back().at(), b.data.data(), b.data.size());
+    if (!b.data.empty()) std::memcpy(memory.back().at(), b.data.data(), b.data.size());
     buffers.push_back(memory.back().at());
     sizes.push_back(b.bytes);
   }

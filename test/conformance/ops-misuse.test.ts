@@ -82,6 +82,24 @@ const devices: readonly (readonly [string, Device])[] = [
   ...(library === null ? [] : [["cpu", new CpuDevice({ library, threads: 2 })] as const]),
 ];
 
+test("the native table of what may be overwritten is the forms'", () => {
+  const device = devices.at(-1)![1];
+  if (!(device instanceof CpuDevice)) return;
+  const { native } = device;
+  const differ = opNames.flatMap((op) => {
+    const { inputs, outputs, inPlace = {}, mayOverwrite = [] } = ops[op];
+    const kernel = native.kernelFind(op);
+    if (kernel < 0) return [];
+    return outputs.flatMap((_, output) =>
+      inputs.flatMap((_input, input) => {
+        const form = (inPlace as Record<number, number>)[output] === input || (output === 0 && mayOverwrite.includes(input));
+        return (native.kernelOverwrites(kernel, output, input) === 1) === form ? [] : [`${op}: output ${output}, input ${input}`];
+      }),
+    );
+  });
+  expect(differ).toEqual([]);
+});
+
 describe.each(devices)("%s", (_, device) => {
   const graph = new Graph();
   const [x, w] = [graph.input("x", "f32", [2, 3]), graph.parameter("w", "f32", [4, 3])];

@@ -42,6 +42,22 @@ const rms = (values: Float64Array): number => {
   return Math.sqrt(finite.reduce((sum, v) => sum + v * v, 0) / Math.max(1, finite.length));
 };
 
+/** What a result may differ by, as numbers: |got - expected| ≤ relative · |expected| + absolute (`norm`: of the difference's root mean square; `bytes`: not at all). */
+export function allowedError(
+  spec: TensorSpec,
+  expected: TensorData,
+  precision: Precision,
+  slack: number,
+): { readonly how: "numbers" | "norm" | "bytes"; readonly relative: number; readonly absolute: number } {
+  if (dtypes[spec.dtype].kind === "quantized" || spec.dtype === "i32") return { how: "bytes", relative: 0, absolute: 0 };
+  if (precision === "int8") return { how: "norm", relative: 0.02, absolute: 1e-12 };
+  const limit = precision === "exact" ? { relative: 0, absolute: 0, ofNorm: 0 } : limits[precision];
+  const bits = mantissaBits[spec.dtype as keyof typeof mantissaBits] ?? 23;
+  // A result stored in 16 bits may always land on the neighbour: both sides rounded nearly the same number.
+  const relative = Math.max(limit.relative * slack, precision === "exact" || spec.dtype === "f32" ? 0 : 2 ** -bits);
+  return { how: "numbers", relative, absolute: slack * (limit.absolute + limit.ofNorm * rms(loadValues(spec, expected))) };
+}
+
 /** `slack` widens every limit: chains of operators (a gradient after a forward pass) multiply what one leaves. */
 export function compareTensors(spec: TensorSpec, expectedData: TensorData, gotData: TensorData, precision: Precision, slack = 1): Comparison {
   const failed = (problem: string): Comparison => ({ ok: false, problem, excess: Number.POSITIVE_INFINITY, ulpMean: 0, ulpMax: 0 });
@@ -56,9 +72,7 @@ export function compareTensors(spec: TensorSpec, expectedData: TensorData, gotDa
   const norm = rms(expected);
   if (precision === "int8") return compareNorms(expected, got, norm);
   const bits = mantissaBits[spec.dtype as keyof typeof mantissaBits] ?? 23;
-  const limit = precision === "exact" ? { relative: 0, absolute: 0, ofNorm: 0 } : limits[precision];
-  // A result stored in 16 bits may always land on the neighbour: both sides rounded nearly the same number.
-  const relative = Math.max(limit.relative * slack, precision === "exact" || spec.dtype === "f32" ? 0 : 2 ** -bits);
+  const { relative, absolute } = allowedError(spec, expectedData, precision, slack);
   let [worst, worstAt, sum, most, counted, far] = [0, -1, 0, 0, 0, 0];
   for (let i = 0; i < expected.length; i++) {
     const [e, g] = [expected[i]!, got[i]!];
@@ -66,7 +80,7 @@ export function compareTensors(spec: TensorSpec, expectedData: TensorData, gotDa
       if (!Object.is(e, g)) return failed(`element ${i}: expected ${e}, got ${g}`);
       continue;
     }
-    const allowed = relative * Math.abs(e) + slack * (limit.absolute + limit.ofNorm * norm);
+    const allowed = relative * Math.abs(e) + absolute;
     const excess = Math.abs(e - g) === 0 ? 0 : Math.abs(e - g) / allowed;
     if (excess > worst) [worst, worstAt] = [excess, i];
     // Of the size of what was summed: where terms cancel, the value's own last place says nothing.

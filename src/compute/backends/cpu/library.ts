@@ -9,8 +9,8 @@ type Build = {
 
 const build = async (): Promise<Build> => (await import(new URL("../../../../native/build.mjs", import.meta.url).href)) as Build;
 
-/** `emulated`: the AVX-512 tiers with emulated intrinsics; `asan`, `ubsan`: with sanitizers. For tests only. */
-export type NativeVariant = "release" | "emulated" | "asan" | "ubsan";
+/** `emulated`: the AVX-512 tiers with emulated intrinsics; `asan` (with UBSan), `tsan`: with sanitizers. For tests only. */
+export type NativeVariant = "release" | "emulated" | "asan" | "tsan";
 
 /** The library's path; compiles it first when these sources were not compiled yet (under a minute). Throws device_unsupported without a compiler, native_failed with its words. */
 export async function ensureNative(variant: NativeVariant = "release", progress?: (done: number, all: number) => void): Promise<string> {
