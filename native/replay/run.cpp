@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <map>
+#include <memory>
 #include <new>
 
 namespace replay {
@@ -47,10 +48,10 @@ bool resolve_packed(Case &c, sb_pool *pool, std::string &words) {
 namespace {
 
 sb_pool *pool_for(int threads) {
-  static std::map<int, sb_pool *> pools;
-  sb_pool *&pool = pools[threads];
-  if (!pool) pool = sb_pool_create(threads, 20, 0);
-  return pool;
+  static std::map<int, std::unique_ptr<sb_pool, void (*)(sb_pool *)>> pools;
+  const auto known = pools.find(threads);
+  if (known != pools.end()) return known->second.get();
+  return pools.emplace(threads, std::unique_ptr<sb_pool, void (*)(sb_pool *)>(sb_pool_create(threads, 20, 0), sb_pool_free)).first->second.get();
 }
 
 /** One element of the type that lies in a buffer; packed weights stay aligned. */
