@@ -5,6 +5,6 @@ export { compareGolden, findGolden, type GoldenRow } from "./golden.ts";
 export { type BenchRecord, maturityOf, OperatorRecords, recordOf, type VerifyRecord } from "./maturity.ts";
 export { type ModelSource, type OpenModel, openModel } from "./model.ts";
 export { type AlignmentReport, type MaturityRow, type OperatorSummary, renderReport } from "./report.ts";
-export { measureSpeed, type SpeedRow } from "./speed.ts";
+export { measureSpeed, type SpeedRow, wholeModel } from "./speed.ts";
 export { type StageProgram, stageProgram } from "./stage-program.ts";
 export { type Distance, distance, type LogitDistance, logitDistance, near } from "./statistics.ts";

@@ -18,7 +18,8 @@ export type SpeedRow = {
 /** Measures a limit of the machine: operations or bytes a second. Null where the device cannot tell. */
 export type Probe = (what: "f32" | "int8" | "read") => number | null;
 
-function wholeModel(model: ModelSource, tokens: number): { readonly program: Program; readonly weights: ReadonlySet<string> } {
+/** The whole network over one text of so many tokens; its output is "y". */
+export function wholeModel(model: ModelSource, tokens: number): { readonly program: Program; readonly weights: ReadonlySet<string> } {
   const graph = new Graph();
   const used = new Map<string, Value>();
   const weights = (name: string): Value | null => {

@@ -86,6 +86,8 @@ export class GgufCursor {
       for (let j = 0; j < dimensions; j++) sizes.push(Number((await this.bytes(8)).readBigUInt64LE()));
       const type = (await this.bytes(4)).readUInt32LE();
       const [perBlock, blockBytes] = tensorBlocks[type] ?? [Number.POSITIVE_INFINITY, 1];
+      if (perBlock !== Number.POSITIVE_INFINITY && (sizes[0] ?? 1) % perBlock !== 0)
+        throw this.#fail(`its tensor "${name}" has rows of ${sizes[0]} values, which fill no whole blocks of ${perBlock}`);
       const sizeBytes = (sizes.reduce((product, size) => product * size, 1) / perBlock) * blockBytes;
       entries.push({ name, type, sizes, offset: Number((await this.bytes(8)).readBigUInt64LE()), sizeBytes });
     }

@@ -53,14 +53,22 @@ export class GgufFile implements AsyncDisposable {
       }
       const entries = await cursor.tensors(tensorCount);
       const alignment = metadata.get("general.alignment") ?? 32;
-      if (typeof alignment !== "number" || !Number.isInteger(alignment) || alignment < 1) throw fail(`its alignment is ${String(alignment)}`);
+      if (typeof alignment !== "number" || !Number.isInteger(alignment) || alignment < 8 || alignment % 8 !== 0)
+        throw fail(`its alignment is ${String(alignment)}`);
       const start = Math.ceil(cursor.position / alignment) * alignment;
       const tensors = new Map<string, GgufTensorInfo>();
       for (const { name, type, sizes, offset, sizeBytes } of entries) {
         if (tensors.has(name)) throw fail(`it holds two tensors "${name}"`);
         if (!Number.isSafeInteger(sizeBytes) || start + offset + sizeBytes > size) throw fail(`its tensor "${name}" does not lie inside the file`);
+        if (offset % alignment !== 0) throw fail(`its tensor "${name}" begins at ${offset}, which is no multiple of ${alignment}`);
         tensors.set(name, { name, type, shape: sizes.toReversed(), position: start + offset, sizeBytes });
       }
+      const byPosition = [...tensors.values()].toSorted((a, b) => a.position - b.position);
+      byPosition.forEach((tensor, i) => {
+        const next = byPosition[i + 1];
+        if (next !== undefined && tensor.position + tensor.sizeBytes > next.position)
+          throw fail(`its tensors "${tensor.name}" and "${next.name}" overlap`);
+      });
       return new GgufFile(path, file, metadata, tensors);
     } catch (error) {
       await file.close();

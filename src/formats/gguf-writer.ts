@@ -9,7 +9,7 @@ export type GgufValue =
   | { readonly type: "f32s"; readonly value: Float32Array }
   | { readonly type: "i32s"; readonly value: Int32Array };
 
-export const ggmlTypes = { f32: 0, f16: 1, q4_0: 2, q5_0: 6, q8_0: 8 } as const;
+export const ggmlTypes = { f32: 0, f16: 1, q4_0: 2, q5_0: 6, q8_0: 8, bf16: 30 } as const;
 export type GgmlTypeName = keyof typeof ggmlTypes;
 
 /** `shape` is in ggml's order: the fastest-running dimension first. */
