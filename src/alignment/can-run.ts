@@ -1,6 +1,6 @@
 /** @file Can it run? Every operator of a model's graph, with its types and shapes, on every device: its kernel, or the reason there is none. Reads no weights. */
 import { type Device, formatSpec, type Node, type Program } from "#compute";
-import type { StageProgram } from "./stage-program.ts";
+import { forwardOnly, type StageProgram } from "./stage-program.ts";
 
 export type CanRunRow = {
   readonly op: string;
@@ -22,10 +22,10 @@ function ask(device: Device, program: Program, node: Node): { readonly kernel: s
 export function canRun(stages: readonly StageProgram[], devices: readonly Device[]): CanRunRow[] {
   const rows = new Map<string, { row: CanRunRow; count: number }>();
   for (const { name, program } of stages) {
-    const forwardEnd = program.nodes.findIndex((node) => node.outputs.includes(program.outputs.get("y")!)) + 1;
+    const forward = forwardOnly(program);
     program.nodes.forEach((node, at) => {
       const specs = node.inputs.flatMap((id) => (id === null ? [] : [program.values.get(id)!.spec]));
-      const pass = at < forwardEnd ? "fwd" : "bwd";
+      const pass = at < forward.nodes.length ? "fwd" : "bwd";
       const key = JSON.stringify([node.op, pass, specs.map(formatSpec), node.params]);
       const known = rows.get(key);
       if (known !== undefined) return void known.count++;
@@ -36,7 +36,7 @@ export function canRun(stages: readonly StageProgram[], devices: readonly Device
         shape: specs.map(({ shape }) => `[${shape.join(", ")}]`).join(" "),
         count: 1,
         first: name,
-        devices: Object.fromEntries(devices.map((device) => [device.name, ask(device, program, node)])),
+        devices: Object.fromEntries(devices.map((device) => [device.name, ask(device, pass === "fwd" ? forward : program, node)])),
       };
       rows.set(key, { row, count: 1 });
     });

@@ -1,4 +1,4 @@
-/** @file One stage of a model as programs: for a device to run fused, and with every operator's result as an output. No weights are needed to build them. */
+/** @file One stage of a model as a program, forward and backward. No weights are needed to build them. */
 import { Graph, type Program, type Value } from "#compute";
 import type { Stage } from "#nn";
 import type { ModelSource } from "./model.ts";
@@ -7,8 +7,6 @@ export type StageProgram = {
   readonly name: string;
   /** Outputs "y", and "dx" where the stage has a backward pass. */
   readonly program: Program;
-  /** The same nodes; every value that a node makes is an output, named by its id. */
-  readonly everyValue: Program;
   /** Weights it reads. */
   readonly weights: readonly string[];
   readonly backward: boolean;
@@ -40,12 +38,19 @@ export function stageProgram(model: Pick<ModelSource, "config" | "tensors">, sta
     if (dx != null) graph.output("dx", dx);
   }
   const program = graph.build();
-  const made = program.nodes.flatMap((node) => node.outputs);
   return {
     name: stage.name,
     program,
-    everyValue: { ...program, outputs: new Map(made.map((id) => [String(id), id])) },
     weights: [...used.keys()],
     backward: program.outputs.has("dx"),
   };
+}
+
+/** Without the backward pass: what it alone needed (a log-sum-exp, an upstream gradient) is not asked for either. */
+export function forwardOnly(program: Program): Program {
+  const y = program.outputs.get("y")!;
+  const nodes = program.nodes.slice(0, program.nodes.findIndex((node) => node.outputs.includes(y)) + 1);
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
+  const values = new Map([...program.values].filter(([id, { kind, name }]) => (kind === "result" ? made.has(id) : name !== "dy")));
+  return { values, nodes, outputs: new Map([["y", y]]) };
 }

@@ -49,6 +49,12 @@ export const linear = defineOp({
     { label: "no columns of w", inputs: [f32(3, 8), trained("f32", 0, 8), null, null] },
     { label: "nothing to sum", inputs: [f32(3, 0), trained("f32", 4, 0), f32(4), null] },
     { label: "larger than a tile", inputs: [f32(67, 300), trained("f32", 130, 300), f32(130), null], checkGradient: false },
+    // Shapes of several blocks in every direction, none of them whole.
+    ...[
+      [600, 100, 700],
+      [530, 600, 610],
+      [700, 90, 900],
+    ].map(([m, k, n]) => ({ label: `blocks ${m}×${k}×${n}`, inputs: [f32(m!, k!), trained("f32", n!, k!), null, null], checkGradient: false })),
     { label: "bf16 larger than a tile", inputs: [bf16(67, 300), trained("bf16", 130, 300), bf16(130), bf16(67, 130)] },
     { label: "bf16 activations, f32 weight and result", inputs: [bf16(9, 40), trained("f32", 21, 40), null, null], as: "f32" },
     {

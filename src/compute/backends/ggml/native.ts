@@ -39,12 +39,25 @@ export function loadGgml(folder: string): Ggml {
   const base = koffi.load(library(folder, /^(lib)?ggml-base\.(so|dylib|dll)$/));
   const registry = koffi.load(library(folder, /^(lib)?ggml(\.v[\d.]+)?\.(so|dylib|dll)$/));
   const ggml = bind(base, registry);
-  ggml.loadAll(folder);
+  quietly(base, () => ggml.loadAll(folder));
   loaded.set(folder, ggml);
   return ggml;
 }
 
 type Lib = ReturnType<typeof koffi.load>;
+
+/** ggml announces every library it loads on stderr. Only while loading is it kept from that: its errors later are wanted. */
+function quietly(base: Lib, work: () => void): void {
+  const setLog = base.func("void ggml_log_set(void *callback, void *data)");
+  const silent = koffi.register(() => {}, koffi.pointer(koffi.proto("void starbox_ggml_log(int level, const char *text, void *data)")));
+  setLog(silent, null);
+  try {
+    work();
+  } finally {
+    setLog(null, null);
+    koffi.unregister(silent);
+  }
+}
 
 function bind(base: Lib, registry: Lib) {
   const P = "uintptr_t";
