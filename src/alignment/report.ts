@@ -54,7 +54,7 @@ svg text{font:11px system-ui,sans-serif;fill:#475467}.label{text-anchor:end}.tic
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   `<table><thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead><tbody>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("")}</tbody></table>`;
 const number = (value: number | null | undefined): string => (value == null ? "–" : value === 0 ? "0" : value.toPrecision(3));
-const verdict = (ok: boolean, words = ""): string => `<span class="${ok ? "good" : "badly"}">${ok ? "✓" : "✗"} ${e(words)}</span>`;
+const verdict = (ok: boolean, words = ""): string => `<span class="${ok ? "good" : "badly"}">${ok ? "√" : "×"} ${e(words)}</span>`;
 const key = (entries: readonly (readonly [tone: string, words: string])[]): string =>
   `<p class="key">${entries.map(([tone, words]) => `<svg width="10" height="10" viewBox="0 0 10 10" style="width:10px;margin:0 4px 0 12px"><rect class="${tone}" width="10" height="10"/></svg>${e(words)}`).join("")}</p>`;
 
@@ -68,7 +68,7 @@ function canRunPart({ canRun, devices }: AlignmentReport): string {
     `${row.count}× <span class="dim">${e(row.first)}</span>`,
     ...names.map((name) => {
       const { kernel, reason } = row.devices[name]!;
-      return kernel === null ? verdict(false, reason) : `<span class="good">✓</span> <code>${e(kernel)}</code>`;
+      return kernel === null ? verdict(false, reason) : `<span class="good">√</span> <code>${e(kernel)}</code>`;
     }),
   ]);
   return `<h2>能否运行 · Can it run?</h2><p class="dim">来自模型计算图的每个算子、类型与形状（读取权重之前判断） · every operator of the model's graph with its types and shapes, judged before any weight was read</p>${table(["算子 op", "", "类型与形状 types, shapes", "次数 count", ...names.map(e)], rows)}`;
