@@ -47,7 +47,10 @@ export async function startBox(options: { readonly env?: Readonly<Record<string,
     url,
     dataDir,
     token,
-    setupCode: /administrator \(valid once\): (\S+)/.exec(output)?.[1] ?? null,
+    // Printed after the address: read when asked for, not at the moment the address came.
+    get setupCode() {
+      return /administrator \(valid once\): (\S+)/.exec(output)?.[1] ?? null;
+    },
     process: child,
     output: () => output,
     ready: async (timeoutMs = 180_000) => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { type StartedBox, startBox } from "../start-box.ts";
+import { type StartedBox, startBox, waitFor } from "../start-box.ts";
 import { startBrowser } from "./browser.ts";
 
 export type Look = { readonly lang?: "zh" | "en"; readonly dark?: boolean; readonly phone?: boolean };
@@ -85,7 +85,8 @@ export async function startSession(env: Readonly<Record<string, string>> = {}): 
 async function setUp(page: Page, box: StartedBox): Promise<void> {
   await page.goto(box.url);
   await page.waitForURL("**/setup");
-  const fields = { code: box.setupCode ?? "", ...administrator };
+  const code = await waitFor(10_000, () => box.setupCode);
+  const fields = { code, ...administrator };
   for (const [name, value] of Object.entries(fields)) await page.fill(`#field-${name}`, value);
   await page.click("button[type=submit]");
   await page.waitForURL("**/chat");
