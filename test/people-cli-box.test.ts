@@ -86,3 +86,55 @@ test("people, teams and sharing from the machine; the member's key sees what was
   expect((await fetch(`${box.url}/api/bases`, { headers: { cookie } })).status).toBe(401);
   expect((await asMember("people", "reset", "ada@example.org")).err).toContain("error forbidden");
 }, 120_000);
+
+test("approval, approve, reviews and inherit: what waits is listed and let through, a narrowed folder follows its base again", async () => {
+  expect((await asOperator("kb", "create", "审批")).code).toBe(0);
+  expect((await asOperator("kb", "share", "审批", "everyone", "read")).code).toBe(0);
+  expect((await asOperator("people", "add", "ed@example.org", "--name", "Ed", "--role", "editor")).code).toBe(0);
+  const people = (await asOperator("people", "list")).lines;
+  const ed = people.find((person) => person["email"] === "ed@example.org")?.["id"];
+  const call = async (method: string, at: string, body: unknown, key = box.token): Promise<Record<string, unknown>> =>
+    (await (
+      await fetch(`${box.url}/api${at}`, {
+        method,
+        headers: { authorization: `Bearer ${key}`, "content-type": typeof body === "string" ? "text/plain" : "application/json" },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      })
+    ).json()) as Record<string, unknown>;
+  const key = String((await call("POST", "/keys", { name: "ed", personId: ed }))["key"]);
+  const asEd = (...args: string[]): Promise<Ran> => run({ STARBOX_URL: box.url, STARBOX_KEY: key }, args);
+  expect((await asOperator("kb", "share", "审批", "ed@example.org", "write")).code).toBe(0);
+
+  expect((await asOperator("kb", "approval", "审批", "maybe")).code).toBe(2);
+  expect((await asEd("kb", "approval", "审批", "on")).err).toContain("error forbidden");
+  expect((await asOperator("kb", "approval", "审批", "on")).lines).toMatchObject([{ name: "审批", approval: true }]);
+  const added = await call(
+    "PUT",
+    `/bases/${encodeURIComponent("审批")}/files?path=${encodeURIComponent("薪酬/表.md")}`,
+    "# 表\n\n基本工资三千元。\n",
+    key,
+  );
+  const documentId = String(added["documentId"]);
+  expect((await asOperator("kb", "approve", "审批")).lines).toMatchObject([{ path: "薪酬/表.md", approved: false }]);
+  expect((await asEd("kb", "approve", "审批", "薪酬/表.md")).err).toContain("error forbidden");
+  expect((await asOperator("kb", "approve", "审批", "没有.md")).err).toContain("error document_not_found");
+  expect((await asOperator("kb", "approve", "审批", "薪酬/表.md")).lines).toMatchObject([{ path: "薪酬/表.md", approved: true }]);
+  expect((await asOperator("kb", "approve", "审批")).lines).toEqual([]);
+  expect((await asOperator("kb", "approve", "审批", "薪酬/表.md", "--withdraw")).lines).toMatchObject([{ approved: false }]);
+
+  expect((await asOperator("kb", "reviews")).lines).toEqual([]);
+  await call("PATCH", `/documents/${documentId}`, { reviewAt: "2026-01-01" });
+  expect((await asOperator("kb", "reviews")).lines).toMatchObject([{ path: "薪酬/表.md", base: "审批", reviewAt: "2026-01-01" }]);
+
+  expect((await asOperator("kb", "share", "审批", "ed@example.org", "read", "--at", "薪酬")).code).toBe(0);
+  expect((await asOperator("kb", "access", "审批")).lines).toHaveLength(2);
+  expect((await asEd("kb", "inherit", "审批", "薪酬")).err).toContain("error forbidden");
+  expect((await asOperator("kb", "inherit", "审批", "薪酬")).lines).toEqual([{ path: "薪酬", inherits: true }]);
+  expect((await asOperator("kb", "access", "审批")).lines).toHaveLength(1);
+  // Who was turned away stands in the audit trail, whether a route or a service did it; a repeat within the minute is one line.
+  const refused = (await asOperator("audit", "list", "--limit", "200")).lines.flatMap((line) =>
+    line["outcome"] === "refused" ? [line["action"]] : [],
+  );
+  for (const action of ["knowledge.updateBase", "knowledge.approveDocument", "api.listPeople"]) expect(refused).toContain(action);
+  expect(refused.filter((action) => action === "knowledge.approveDocument")).toHaveLength(1);
+}, 120_000);

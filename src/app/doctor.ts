@@ -25,6 +25,7 @@ const chineseNames = {
   embedder: "嵌入模型",
   outbound: "对外连接",
   backup: "备份",
+  contents: "内容日志",
 } as const;
 
 const portWords: Readonly<Record<string, Both>> = {
@@ -177,6 +178,14 @@ export async function doctor(options: {
     "outbound",
     true,
     places.length === 0 ? ["nothing may be reached", "不连接任何外部地址"] : places.map(({ host, why }) => `${host} (${why})`).join(", "),
+  );
+  add(
+    "contents",
+    !settings.logContents,
+    settings.logContents
+      ? ["questions and answers are written to logs/box.log", "问题和回答会写入 logs/box.log"]
+      : ["the log holds no questions and answers", "日志不含问题和回答"],
+    ["Unset STARBOX_LOG_CONTENTS and restart when you have seen what you need.", "查完问题后，请去掉 STARBOX_LOG_CONTENTS 并重启。"],
   );
   const backup = describeBackup(await options.backups(), Date.now());
   add("backup", backup.ok, backup.found, backup.hint);

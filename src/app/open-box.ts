@@ -16,9 +16,10 @@ import {
 import { meterAnswers, meterChats, meterEmbedding, meterKnowledge, meterModels } from "#metering";
 import { createModels } from "#models";
 import { createDiskWatch } from "#operations";
-import { createAccess, createPeopleService, createRevocations, type Revocations } from "#platform";
+import { createAccess, createPeopleService, createRefusals, createRevocations, type Revocations } from "#platform";
 import { checkDatabase, openStorage, type Storage } from "#storage";
 import { createAttention } from "./attention.ts";
+import { logContents } from "./content-log.ts";
 import { openGovernance } from "./governance.ts";
 import { readMachine } from "./machine.ts";
 import { createNights } from "./nights.ts";
@@ -166,7 +167,8 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     diskLevel: async () => disk.level(),
   });
 
-  const guarded = privacy.guard({
+  const refusals = createRefusals(audit, now);
+  const masked = privacy.guard({
     knowledge: meterKnowledge(knowledge, meter),
     answers: meterAnswers(assistants.answers, meter),
     chats: meterChats(assistants.chats, meter),
@@ -174,10 +176,21 @@ export function openBox(settings: Settings, options: OpenBoxOptions): Box {
     people,
   });
 
+  const talking = settings.logContents ? logContents(masked, logger) : masked;
+  if (settings.logContents && options.serving)
+    audit.record({ actor: null, action: "contents.log", subject: null, outcome: "ok", details: { file: "logs/box.log" } });
+  const guarded = {
+    ...masked,
+    knowledge: refusals.guard("knowledge", masked.knowledge),
+    people: refusals.guard("people", masked.people),
+    answers: refusals.guard("answers", talking.answers),
+    chats: refusals.guard("chats", talking.chats),
+  };
+
   return {
     services: {
       ...guarded,
-      privacy: privacy.service,
+      privacy: refusals.guard("privacy", privacy.service),
       system,
       operations: nights.operations,
       // Visitors are counted and masked like everybody else.

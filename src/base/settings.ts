@@ -185,6 +185,12 @@ export const settingsTable = {
     fallback: "",
     parse: syslogTarget,
   },
+  logContents: {
+    key: "STARBOX_LOG_CONTENTS",
+    doc: "1: questions and answers are written to logs/box.log, too. Off, the log holds no contents. Starbox doctor and the audit trail say when it is on.",
+    fallback: false,
+    parse: flag,
+  },
   offline: { key: "STARBOX_OFFLINE", doc: "1: never open an outbound connection, not even for models.", fallback: false, parse: flag },
   oidcIssuer: {
     key: "STARBOX_OIDC_ISSUER",

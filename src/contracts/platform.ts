@@ -154,6 +154,8 @@ export type Platform = {
   listSessions(caller: Caller, personId?: string): Promise<readonly SessionInfoRow[]>;
   /** No id: all but the caller's own. */
   endSession(caller: Caller, id: string | null, personId?: string): Promise<void>;
+  /** A route turned somebody away before any service was asked: a line of the audit trail, once a minute for the same. */
+  noteRefused(actor: Actor, action: string, address?: string): void;
   /** The present password is asked; all other sessions end. */
   changeOwnPassword(caller: Caller, input: { readonly current: string; readonly password: string }): Promise<void>;
   /** A secret for the authenticator app; in force once confirmed with a code. */

@@ -9,6 +9,7 @@ import { createLdap, type LdapSettings } from "./ldap.ts";
 import { createOidc, type OidcSettings } from "./oidc.ts";
 import { createOwnPassword } from "./own-password.ts";
 import { mayNotView, needAdministrator, needSession, noPerson, noSession, wrongCode } from "./problems.ts";
+import { createRefusals } from "./refusals.ts";
 import type { Revocations } from "./revocations.ts";
 import { createSecondFactor, type SecondFactor } from "./second-factor.ts";
 import { loadSecretFile, sameSecret } from "./secrets.ts";
@@ -76,6 +77,7 @@ export function createPlatform({ store, settings, audit, revocations, now = Date
     ...createSessions(store, audit, revocations),
     ...createFactors(store, secondFactor, audit, now),
     ...createOwnPassword(store, audit, revocations, now),
+    noteRefused: createRefusals(audit, now).note,
     keys: createKeysService(store.keys, now, (id) => revocations.endKey(id)),
   };
 }

@@ -2,7 +2,16 @@
 import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Actor, Caller } from "#contracts";
 import { parseWith, readJson } from "../body.ts";
-import { endingSignals, needAdministrator, needWriteKey, type RequestContext, type ServerEnv, type ServerParts, signedIn } from "../context.ts";
+import {
+  endingSignals,
+  needAdministrator,
+  needWriteKey,
+  type RequestContext,
+  readCredentials,
+  type ServerEnv,
+  type ServerParts,
+  signedIn,
+} from "../context.ts";
 
 export type Api = OpenAPIHono<ServerEnv>;
 
@@ -93,8 +102,13 @@ export function define<
     const params = route.params === undefined ? undefined : parseWith(route.params, c.req.param(), "Path");
     const query = route.query === undefined ? undefined : parseWith(route.query, c.req.query(), "Query");
     const body = route.body === undefined ? undefined : parseWith(route.body, await readJson(c, route.maxBodyBytes ?? 4 << 20), "Body");
-    if (access === "administrator") needAdministrator(actor);
-    if (route.method !== "get" && route.asks !== true && access !== "anyone") needWriteKey(actor);
+    try {
+      if (access === "administrator") needAdministrator(actor);
+      if (route.method !== "get" && route.asks !== true && access !== "anyone") needWriteKey(actor);
+    } catch (error) {
+      parts.platform.noteRefused(actor, `api.${route.id}`, readCredentials(c).address);
+      throw error;
+    }
     const signal = AbortSignal.any(endingSignals(c, parts));
     const answer = await handler({ actor, caller, params, query, body, c, signal } as RouteInput<P, Q, B>);
     if (answer instanceof Response) return answer;
