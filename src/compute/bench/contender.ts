@@ -20,9 +20,9 @@ export class Contender implements Disposable {
       const inPlace = Object.values(ops[node.op].inPlace ?? {});
       const values = node.inputs.map((input, i) => {
         if (input === null) return null;
-        // Weights are each their own; activations of one shape are one tensor: a step reads them from where the last operator left them.
-        const own = node.weights?.includes(i) || inPlace.includes(i);
-        const key = own ? `${n}.${i}` : JSON.stringify([input, node.weights === undefined ? i : 0]);
+        // Activations beside weights are shared by shape, as layers share them; all else is each node's own, or equal nodes would become one.
+        const own = node.weights === undefined || node.weights.includes(i) || inPlace.includes(i);
+        const key = own ? `${n}.${i}` : JSON.stringify(input);
         const known = shared.get(key);
         if (known !== undefined) return known;
         const data = benchData(input, seed++);
