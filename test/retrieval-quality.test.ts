@@ -1,12 +1,12 @@
 /** @file Retrieval must not get worse: questions over encyclopaedia paragraphs in Traditional Chinese, by words alone (no model needed). The full figures come from `starbox bench retrieve`. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { StarboxError, silentLogger } from "#base";
 import { createRetriever } from "../src/knowledge/retrieve/index.ts";
 import { devData } from "./dev-data.ts";
-import { openMadeBase } from "./retrieval-base.ts";
+import { makeBase, openMadeBase } from "./retrieval-base.ts";
 
 type Drcd = {
   readonly data: readonly {
@@ -15,9 +15,22 @@ type Drcd = {
 };
 
 const file = devData("drcd/DRCD_dev.json");
+const laws = devData("laws");
+/** Passages of another kind in the same box: more than are asked, as in a house with many bases. */
+const otherPassages = 12_000;
 
-test.skipIf(file === null)(
-  "DRCD by words: recall@1 ≥ 0.92, recall@5 ≥ 0.985 over every third question",
+function statutes(): string[] {
+  const folder = laws as string;
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md"));
+  return files.sort().flatMap((name) =>
+    readFileSync(path.join(folder, name), "utf8")
+      .split("\n\n")
+      .filter((text) => text.length > 30),
+  );
+}
+
+test.skipIf(file === null || laws === null)(
+  "DRCD by words, a larger base of statutes beside it: recall@1 ≥ 0.94, recall@5 ≥ 0.985 over every third question",
   async () => {
     const paragraphs = (JSON.parse(readFileSync(file as string, "utf8")) as Drcd).data.flatMap((article) => article.paragraphs);
     const dataDir = mkdtempSync(path.join(tmpdir(), "starbox-quality-"));
@@ -35,6 +48,10 @@ test.skipIf(file === null)(
       base.storage.transaction(() => {
         for (const paragraph of paragraphs) base.add({ path: paragraph.id, chunks: [{ text: paragraph.context }] });
       });
+      const other = makeBase(base.storage, "statutes");
+      base.storage.transaction(() => {
+        for (const [i, text] of statutes().slice(0, otherPassages).entries()) other.add({ path: `${i}.md`, chunks: [{ text }] });
+      });
       const questions = paragraphs
         .flatMap((paragraph) => paragraph.qas.map((qa) => ({ id: paragraph.id, question: qa.question })))
         .filter((_, i) => i % 3 === 0);
@@ -46,7 +63,7 @@ test.skipIf(file === null)(
         if (hits.some((hit) => hit.document === id)) five++;
       }
       expect(questions.length).toBeGreaterThan(1000);
-      expect(first / questions.length).toBeGreaterThanOrEqual(0.92);
+      expect(first / questions.length).toBeGreaterThanOrEqual(0.94);
       expect(five / questions.length).toBeGreaterThanOrEqual(0.985);
     } finally {
       await retriever.close();

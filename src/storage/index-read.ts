@@ -68,7 +68,7 @@ export function openIndexReader(dataDir: string) {
   const places = raw.prepare("SELECT json_group_array(doc * 2 + (col = 'body')) AS places FROM temp.chunk_word_places WHERE term = ?");
   const lengths = raw.prepare("SELECT id, sz FROM chunk_words_docsize WHERE id > ? ORDER BY id");
   const statements = { everything: prepareFor(raw, false), granted: prepareFor(raw, true) };
-  const chunks = raw.prepare("SELECT id, version FROM chunks WHERE id > ? ORDER BY id");
+  const chunks = raw.prepare("SELECT id, version, kb FROM chunks WHERE id > ? ORDER BY id");
   const vectors = raw.prepare("SELECT seq, chunk, code FROM chunk_vectors WHERE kb = ? AND seq > ? ORDER BY seq");
   const candidates = raw.prepare(candidateSql);
   candidates.setReturnArrays(true);
@@ -113,8 +113,8 @@ export function openIndexReader(dataDir: string) {
     eachLength(after: number, use: (chunkId: number, words: number) => void) {
       for (const row of lengths.iterate(after) as Iterable<{ id: number; sz: Uint8Array }>) use(row.id, sumOfVarints(row.sz));
     },
-    eachChunk(after: number, use: (chunkId: number, version: number) => void) {
-      for (const row of chunks.iterate(after) as Iterable<{ id: number; version: number }>) use(row.id, row.version);
+    eachChunk(after: number, use: (chunkId: number, version: number, kb: number) => void) {
+      for (const row of chunks.iterate(after) as Iterable<{ id: number; version: number; kb: number }>) use(row.id, row.version, row.kb);
     },
     eachVector(kb: number, after: number, use: (seq: number, chunkId: number, code: Uint8Array) => void) {
       if (((newest.get() as { seq: number | null } | undefined)?.seq ?? 0) <= after) return;

@@ -17,6 +17,7 @@ const groupChunks = 8;
 /** Per e-fold of works that cite it: what a base refers to most is what people mean. Measured; 0 for a base without citations. */
 const authorityWeight = 0.03;
 const sampleSize = 400;
+const keptSamples = 64;
 
 export type WordsRequest = Pick<RetrieveRequest, "kbIds" | "query" | "viewer" | "filter" | "limit">;
 export type WordsDone = { readonly ms: number };
@@ -46,7 +47,11 @@ export class RetrievalEngine {
   /** Bonus of each version's chunks, by version number. */
   #authority = new Map<number, number>();
   #authorityAt = -1;
-  #sampled: { readonly at: number; readonly sample: BaseSample } | undefined;
+  /** Base of each version, by version number, and the chunks of each base. */
+  #bases = new Int32Array(256);
+  readonly #baseChunks = new Map<number, number>();
+  /** By the bases asked: texts of one kind say nothing of how common words are in another. */
+  readonly #sampled = new Map<string, { readonly at: number; readonly sample: BaseSample }>();
   readonly #dense = new Map<number, DenseIndex>();
   readonly #pending = new Map<number, Pending>();
   readonly #words: WordSearch;
@@ -71,7 +76,7 @@ export class RetrievalEngine {
       const total = Math.max(1, this.#total);
       const dictionary = this.#reader.readDictionary(scope.kbs);
       const words = weighWords(request.query, dictionary, (list) => this.#counts.of(list, total), total);
-      const scorer = createLexicalScorer(request.query, words, this.#sample());
+      const scorer = createLexicalScorer(request.query, words, this.#sample(scope.kbs));
       const lexical = scope.kbs.length === 0 ? [] : this.#words.find(boundWords(words, total), Math.max(limit, listLimit), scope.isAllowed);
       this.#pending.set(id, { viewer: request.viewer, scope, words, scorer, lexical });
     });
@@ -132,41 +137,37 @@ export class RetrievalEngine {
     });
   }
 
-  /** Loads what a first question would wait for. */
-  warm(): void {
-    this.#reader.snapshot(() => {
-      this.#readChunks();
-      this.#sample();
-    });
-  }
-
   #readChunks(): void {
-    this.#reader.eachChunk(this.#lastChunk, (chunkId, version) => {
-      if (chunkId >= this.#versions.length) {
-        const larger = new Int32Array(Math.ceil(chunkId * 1.5) + 1);
-        larger.set(this.#versions);
-        this.#versions = larger;
-      }
+    this.#reader.eachChunk(this.#lastChunk, (chunkId, version, kb) => {
+      if (chunkId >= this.#versions.length) this.#versions = grown(this.#versions, chunkId);
       this.#versions[chunkId] = version;
       this.#total++;
       if (version >= this.#sizes.length) {
-        const larger = new Int32Array(Math.ceil(version * 1.5) + 1);
-        larger.set(this.#sizes);
-        this.#sizes = larger;
+        this.#sizes = grown(this.#sizes, version);
+        this.#bases = grown(this.#bases, version);
       }
       this.#sizes[version] = (this.#sizes[version] as number) + 1;
+      this.#bases[version] = kb;
+      this.#baseChunks.set(kb, (this.#baseChunks.get(kb) ?? 0) + 1);
       this.#lastChunk = chunkId;
     });
     this.#words.update();
   }
 
-  /** Taken again when the base has grown by a quarter. */
-  #sample(): BaseSample {
-    if (this.#sampled !== undefined && this.#lastChunk < this.#sampled.at * 1.25) return this.#sampled.sample;
-    const step = Math.max(1, Math.floor(this.#lastChunk / sampleSize));
-    const ids = Array.from({ length: Math.min(sampleSize, this.#lastChunk) }, (_, i) => this.#lastChunk - i * step);
+  /** Evenly over the chunks of the bases asked; taken again when they have grown by a quarter. */
+  #sample(kbs: readonly number[]): BaseSample {
+    const key = [...kbs].sort((a, b) => a - b).join(" ");
+    const chunks = kbs.reduce((sum, kb) => sum + (this.#baseChunks.get(kb) ?? 0), 0);
+    const known = this.#sampled.get(key);
+    if (known !== undefined && chunks < known.at * 1.25) return known.sample;
+    const asked = new Set(kbs);
+    const step = Math.max(1, Math.floor(chunks / sampleSize));
+    const ids: number[] = [];
+    for (let id = this.#lastChunk, nth = 0; id > 0 && ids.length < sampleSize; id--)
+      if (asked.has(this.#bases[this.#versions[id] as number] as number) && nth++ % step === 0) ids.push(id);
     const sample = sampleBase(this.#reader.readCandidates(ids));
-    this.#sampled = { at: this.#lastChunk, sample };
+    if (this.#sampled.size >= keptSamples) this.#sampled.clear();
+    this.#sampled.set(key, { at: chunks, sample });
     return sample;
   }
 
@@ -230,6 +231,13 @@ export class RetrievalEngine {
       return row === undefined ? [] : [presentHit(row, item)];
     });
   }
+}
+
+/** Larger, so that `at` has its place. */
+function grown(array: Int32Array<ArrayBuffer>, at: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.ceil(at * 1.5) + 1);
+  larger.set(array);
+  return larger;
 }
 
 /** The thread that held the candidates is gone: an error, never an empty result that looks like an answer. */

@@ -51,8 +51,8 @@ export type IndexReader = {
   readPlaces(word: string): readonly number[];
   /** Chunks with an id above `after`, oldest first, with the number of words of text and titles together. */
   eachLength(after: number, use: (chunkId: number, words: number) => void): void;
-  /** Chunks with an id above `after`, oldest first, with their version. */
-  eachChunk(after: number, use: (chunkId: number, version: number) => void): void;
+  /** Chunks with an id above `after`, oldest first, with their version and base. */
+  eachChunk(after: number, use: (chunkId: number, version: number, kb: number) => void): void;
   /** Codes of vectors written after `after` (a running number), oldest first. */
   eachVector(kb: number, after: number, use: (seq: number, chunkId: number, code: Uint8Array) => void): void;
   /** Current versions whose work other works name, with how many do. */
