@@ -43,7 +43,10 @@ async function learnSine(device: Device): Promise<readonly [number, number]> {
   return [losses[0]!, losses.at(-1)!];
 }
 
-test("a tiny network learns on the reference and on the processor, to the same loss", async () => {
+/** The first to need the library on a machine waits for its compilation. */
+const timeout = 400_000;
+
+test("a tiny network learns on the reference and on the processor, to the same loss", { timeout }, async () => {
   using reference = new ReferenceDevice();
   const [first, last] = await learnSine(reference);
   expect(first).toBeGreaterThan(0.1);
@@ -54,7 +57,7 @@ test("a tiny network learns on the reference and on the processor, to the same l
   expect(Math.abs(cpuLast - last)).toBeLessThan(0.2 * last);
 });
 
-test("the same run gives the same bits for any number of threads", async () => {
+test("the same run gives the same bits for any number of threads", { timeout }, async () => {
   const library = await ensureNative();
   const results: (readonly [number, number])[] = [];
   for (const threads of [1, 2, 3]) {

@@ -165,7 +165,7 @@ beforeAll(async () => {
   } catch (error) {
     if (!StarboxError.is(error, "device_unsupported")) throw error;
   }
-});
+}, 600_000); // the first on a machine compiles the library
 afterAll(() => device?.[Symbol.dispose]());
 
 const compare = (on: Device): Promise<NetworkResult> =>

@@ -8,7 +8,7 @@ import type { BenchCase } from "./case.ts";
 import { benchCases } from "./cases.ts";
 import { type Measured, rules, summarize } from "./summary.ts";
 
-it("measures every case beside ggml and sums up every line", { timeout: 120_000 }, async () => {
+it("measures every case beside ggml and sums up every line", { timeout: 400_000 }, async () => {
   const library = await ensureNative();
   using device = new CpuDevice({ library, threads: 2 });
   using single = new CpuDevice({ library, threads: 1 });
