@@ -5,10 +5,14 @@ import { sanitize } from "../../scripts/sanitize.ts";
 const long = process.env["STARBOX_TEST_LONG"] === "1";
 const asked = long || process.env["STARBOX_TEST_SANITIZE"] === "1";
 
-test.skipIf(!asked)("recorded plans run clean under AddressSanitizer, UBSan and ThreadSanitizer; planted faults are found", {
-  timeout: long ? 3_600_000 : 400_000,
-}, async () => {
-  const findings = await sanitize(long);
-  expect(findings.filter(({ ok }) => !ok)).toEqual([]);
-  expect(findings.length).toBeGreaterThanOrEqual(6);
-});
+test.skipIf(!asked)(
+  "recorded plans run clean under AddressSanitizer, UBSan and ThreadSanitizer; planted faults are found",
+  {
+    timeout: long ? 3_600_000 : 400_000,
+  },
+  async () => {
+    const findings = await sanitize(long);
+    expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+    expect(findings.length).toBeGreaterThanOrEqual(6);
+  },
+);
