@@ -137,8 +137,25 @@ export class GgufCursor {
     const length = await this.count();
     if (inner === arrayType) throw this.#fail("it holds an array of arrays");
     const values: (string | number | boolean)[] = [];
-    for (let i = 0; i < length; i++) values.push((await this.value(inner)) as string | number | boolean);
+    while (values.length < length) {
+      if (inner === stringType) this.#textsAtHand(length, values);
+      if (values.length < length) values.push((await this.value(inner)) as string | number | boolean);
+    }
     return values;
+  }
+
+  /** Texts that lie wholly in the buffer, read without waiting: a vocabulary has hundreds of thousands. */
+  #textsAtHand(length: number, into: (string | number | boolean)[]): void {
+    const buffer = this.#buffer;
+    let at = this.#at - this.#bufferStart;
+    if (at < 0) return;
+    while (into.length < length && at + 8 <= buffer.byteLength) {
+      const size = buffer.readUInt32LE(at) + buffer.readUInt32LE(at + 4) * 2 ** 32;
+      if (at + 8 + size > buffer.byteLength || this.#bufferStart + at + 8 + size > this.#end) break;
+      into.push(buffer.utf8Slice(at + 8, at + 8 + size));
+      at += 8 + size;
+    }
+    this.#at = this.#bufferStart + at;
   }
 
   async skipArray(): Promise<{ readonly arrayLength: number }> {

@@ -1,6 +1,10 @@
 /** @file The door of `formats`: model files as bytes and values. No engine. */
+export { type EncodedPrompt, encodePrompt } from "./chat/encode-prompt.ts";
+export { fallbackTemplate, type PromptPiece, renderPrompt, type TemplateInput, type TemplateMessage } from "./chat/render-prompt.ts";
 export { convertE5s1ToGguf, type E5s1, parseE5s1 } from "./e5s1.ts";
 export { GgufFile, type GgufTensorInfo } from "./gguf-file.ts";
 export { type GgufHeader, loadGgufHeader } from "./gguf-header.ts";
 export { widenQ5 } from "./gguf-widen.ts";
 export { type GgmlTypeName, type GgufTensor, type GgufValue, writeGguf } from "./gguf-writer.ts";
+export type { TokenizerMetadata, TokenizerSource, TokenKind } from "./tokenizer/source.ts";
+export { type EncodeOptions, Tokenizer, type TokenStream } from "./tokenizer/tokenizer.ts";

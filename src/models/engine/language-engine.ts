@@ -13,16 +13,15 @@ import {
 } from "node-llama-cpp";
 import { StarboxError } from "#base";
 import type { FinishReason, GenerateRequest, StreamPart, ToolDefinition } from "#contracts";
+import { fallbackTemplate, type PromptPiece, renderPrompt } from "#formats";
 import { preferFastCopy } from "./fast-copy.ts";
 import { toGrammarSchema, toolCallSchema } from "./json-grammar.ts";
 import type { EngineInfo, EngineLoad, WireRequest } from "./protocol.ts";
-import { type PromptPiece, renderPrompt } from "./render-prompt.ts";
 import { newCallId, parseToolCall, TextGate } from "./text-gate.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 
 /** Prompt tokens between two looks at whether the reader has left. */
 const promptStep = 256;
-const fallbackTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
 
 /** Tokens worked on for the present request: what it cost, however it ends. */
 type Work = { prompt: number; completion: number };
@@ -166,7 +165,7 @@ export class LanguageEngine {
   #promptTokens(input: GenerateRequest["input"], tools: readonly ToolDefinition[], forcedCall: boolean): Token[] {
     const pieces: PromptPiece[] =
       "prompt" in input
-        ? [{ text: input.prompt, control: true }] // a raw prompt is the developer's own: FIM and template tokens count
+        ? [{ text: input.prompt, control: true, message: null }] // a raw prompt is the developer's own: FIM and template tokens count
         : renderPrompt({
             template: this.#model.fileInfo.metadata.tokenizer?.chat_template ?? fallbackTemplate,
             messages: input.messages,
@@ -174,7 +173,7 @@ export class LanguageEngine {
             bosToken: this.#model.tokens.bosString ?? "",
             eosToken: this.#model.tokens.eosString ?? "",
           });
-    if (forcedCall) pieces.push({ text: "<tool_call>\n", control: true });
+    if (forcedCall) pieces.push({ text: "<tool_call>\n", control: true, message: null });
     const tokens: Token[] = [];
     const bos = this.#model.tokens.bos;
     if (this.#model.tokens.shouldPrependBosToken && bos !== null) tokens.push(bos);

@@ -122,6 +122,16 @@ export type LlamaLibrary = {
     special: boolean,
     parseSpecial: boolean,
   ) => number;
+  /** The same from raw bytes, which need not be UTF-8. */
+  readonly tokenizeBytes: (
+    vocabulary: Pointer,
+    text: Uint8Array,
+    bytes: number,
+    tokens: Int32Array,
+    max: number,
+    special: boolean,
+    parseSpecial: boolean,
+  ) => number;
   readonly decode: Fn<[Pointer, Batch], number>;
   readonly sequenceEmbedding: (context: Pointer, sequence: number) => Pointer;
   readonly vocabularySize: (vocabulary: Pointer) => number;
@@ -236,6 +246,7 @@ function bind(): LlamaLibrary | null {
     trainedContext: llama.func("int32 llama_model_n_ctx_train(void*)"),
     endToken: llama.func("int32 llama_vocab_sep(void*)"),
     tokenize: llama.func("int32 llama_tokenize(void*, const char*, int32, int32*, int32, bool, bool)"),
+    tokenizeBytes: llama.func("int32 llama_tokenize(void*, const uint8_t*, int32, int32*, int32, bool, bool)"),
     decode: llama.func("llama_decode", "int32", ["void*", batchStruct]) as unknown as LlamaLibrary["decode"],
     vocabularySize: llama.func("int32 llama_vocab_n_tokens(void*)"),
     logits: llama.func("void* llama_get_logits(void*)"),
