@@ -152,7 +152,7 @@ export class GgufCursor {
     while (into.length < length && at + 8 <= buffer.byteLength) {
       const size = buffer.readUInt32LE(at) + buffer.readUInt32LE(at + 4) * 2 ** 32;
       if (at + 8 + size > buffer.byteLength || this.#bufferStart + at + 8 + size > this.#end) break;
-      into.push(buffer.utf8Slice(at + 8, at + 8 + size));
+      into.push(buffer.toString("utf8", at + 8, at + 8 + size));
       at += 8 + size;
     }
     this.#at = this.#bufferStart + at;

@@ -6,7 +6,7 @@ import type { TokenizerSource, TokenKind } from "./source.ts";
 
 const ascii = /^[\x00-\x7f]*$/;
 /** UTF-8 of a text, one char a byte. */
-export const byteString = (text: string): string => (ascii.test(text) ? text : Buffer.from(text, "utf8").latin1Slice());
+export const byteString = (text: string): string => (ascii.test(text) ? text : Buffer.from(text, "utf8").toString("latin1"));
 export const bytesOf = (byteText: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(byteText, "latin1"));
 
 /** GPT-2 writes each byte as a printable character, its code below 512: code -> byte, −1 for no byte. */
@@ -29,7 +29,7 @@ export function unwriteBytes(text: string): string | null {
     if (byte < 0) return null;
     scratch[i] = byte;
   }
-  return scratch.latin1Slice(0, text.length);
+  return scratch.toString("latin1", 0, text.length);
 }
 
 const byteToken = /^<0x([0-9A-F]{2})>$/;
