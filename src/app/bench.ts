@@ -177,6 +177,15 @@ async function* loadPeople(options: BenchOptions): AsyncGenerator<Measured> {
   }
 }
 
+/** No model: the rows are the same, and nothing else takes time. */
+async function* loadRecords(options: BenchOptions): AsyncGenerator<Measured> {
+  const { measureRecords } = await import("#bench");
+  const noModels = { ...options, settings: { ...options.settings, model: "none", embedder: "none" } };
+  yield* onBox(noModels, newFolder("records"), [], ({ services, audit }) =>
+    measureRecords({ ...commonOf(options), services, audit, long: options.long }),
+  );
+}
+
 async function* idleMemory(options: BenchOptions): AsyncGenerator<Measured> {
   const { measureIdle } = await import("#bench");
   const mainPath = path.join(import.meta.dirname, "main.ts");
@@ -192,7 +201,7 @@ const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   retrieve: { quality: retrieveQuality, large: retrieveLarge },
   answer: { drcd: answerDrcd },
   ingest: { words: ingestWords, vectors: ingestVectors },
-  load: { people: loadPeople, ingest: loadIngest },
+  load: { people: loadPeople, ingest: loadIngest, records: loadRecords },
   idle: { memory: idleMemory },
 };
 
@@ -200,7 +209,11 @@ export const benchNames = Object.keys(benches);
 
 export async function* runBench(name: string, options: BenchOptions): AsyncGenerator<BenchRow> {
   const cases = benches[name];
-  if (cases === undefined) throw new StarboxError("usage", `No measurement "${name}".`, { hint: `There are: ${benchNames.join(", ")}.` });
+  if (cases === undefined)
+    throw new StarboxError("usage", `No measurement "${name}".`, {
+      hint: `There are: ${benchNames.join(", ")}.`,
+      zh: { message: `没有测量项目“${name}”。`, hint: `可用的有：${benchNames.join("、")}。` },
+    });
   const { cpu, cores, memoryBytes } = readMachine();
   const machine = `${cores} × ${cpu}, ${Math.round(memoryBytes / 2 ** 30)} GiB, Node ${process.versions.node}`;
   for (const measure of chooseCases(name, cases, options.only))

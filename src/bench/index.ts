@@ -5,6 +5,7 @@ export { measureEmbedding, measureIngest } from "./ingest.ts";
 export { withJitteredCopies } from "./large-base.ts";
 export { measureLoad } from "./load.ts";
 export { measurePeople } from "./people.ts";
+export { measureRecords } from "./records.ts";
 export { measureRetrieve } from "./retrieve.ts";
 export { measureLarge } from "./retrieve-large.ts";
 export { spawnBox } from "./spawned-box.ts";

@@ -99,10 +99,12 @@ export type RequestKind = "chat" | "completion" | "embedding" | "answer" | "sear
 
 /** One request on its way, counted. */
 export type Metered = {
-  /** Kept before it returns: a call of a model and what it cost. */
+  /** A call of a model and what it cost. Written before it returns: a killed process loses nothing. */
   record(model: string, usage: Usage, outcome?: "done" | "cancelled" | "failed"): void;
   /** The request is over. One that called no model is counted here. */
   end(outcome: "done" | "cancelled" | "failed"): void;
+  /** Awaited before the last part goes out: what was recorded then survives a power cut, too. */
+  kept(): Promise<void>;
 };
 
 export type Meter = {

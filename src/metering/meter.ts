@@ -6,7 +6,7 @@ import { dayOf } from "./calendar.ts";
 import { Counters, type Owner } from "./counters.ts";
 
 export type MeterOptions = {
-  readonly store: Pick<UsageRepository, "insert" | "since" | "listSince" | "readQuota">;
+  readonly store: Pick<UsageRepository, "insert" | "flushed" | "since" | "listSince" | "readQuota">;
   /** Every team somebody is in, with the teams above: their use counts for each. */
   readonly teamsOf?: (personId: string | null, teamId: string | null) => readonly string[];
   readonly now?: () => number;
@@ -81,7 +81,7 @@ function createMetered(parts: {
   readonly actor: Actor;
   readonly about: { readonly kind: RequestKind; readonly model: string | null };
   readonly teams: readonly string[];
-  readonly store: Pick<UsageRepository, "insert">;
+  readonly store: Pick<UsageRepository, "insert" | "flushed">;
   readonly now: () => number;
   readonly startedAt: number;
   readonly onTokens: (tokens: number) => void;
@@ -114,13 +114,14 @@ function createMetered(parts: {
       ms: Math.round(at - parts.startedAt),
       outcome,
     };
-    // Searches come many a second and promise little: a power cut may lose the last ones.
-    parts.store.insert(row, parts.teams, { durable: about.kind !== "search" });
+    parts.store.insert(row, parts.teams);
     first = false;
     parts.onTokens(usage.promptTokens + usage.completionTokens);
   };
   return {
     record: (model, usage, outcome = "done") => keep(model, usage, outcome),
+    // Searches come many a second and promise little: a power cut may lose the last ones.
+    kept: async () => (about.kind === "search" ? undefined : await parts.store.flushed()),
     end(outcome) {
       if (ended) return;
       ended = true;

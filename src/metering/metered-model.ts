@@ -30,6 +30,7 @@ function meterScoring(model: LanguageModel, begin?: (request: GenerateRequest) =
       try {
         const scores = await score(input, continuations, { ...options, onUsage: keep });
         own?.end("done");
+        await own?.kept();
         return scores;
       } catch (error) {
         own?.end(options.signal?.aborted === true ? "cancelled" : "failed");
@@ -60,6 +61,7 @@ async function* countStream(
         isKept = true;
         outcome = "done";
         own?.end("done");
+        await own?.kept();
       }
       yield part;
     }
@@ -92,6 +94,7 @@ export function meterEmbedding(model: EmbeddingModel, begin?: () => Metered): Em
         const vectors = await model.embed(texts, { ...options, onUsage });
         metered?.record(model.id, { promptTokens, completionTokens: 0 });
         own?.end("done");
+        await own?.kept();
         return vectors;
       } catch (error) {
         own?.end(options.signal?.aborted === true ? "cancelled" : "failed");

@@ -68,6 +68,7 @@ async function* counted<T>(
         outcome = isFailed(part) ? (signal?.aborted === true ? "cancelled" : "failed") : "done";
         // Before the last part goes out: an answer that was acknowledged is counted.
         metered.end(outcome);
+        await metered.kept();
       }
       yield part;
     }

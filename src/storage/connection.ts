@@ -1,6 +1,7 @@
 /** @file One SQLite connection: pragmas, cached statements, transactions, errors by name. Knows no table. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { StarboxError } from "#base";
+import { createFlush } from "./flush.ts";
 
 export type SqlValue = SQLInputValue;
 
@@ -17,6 +18,8 @@ export type Connection = {
    * Not durable: survives a killed process at once, and a power cut from the next durable commit on. For what can be made again.
    */
   transaction<T>(work: () => T, options?: { readonly durable?: boolean }): T;
+  /** Resolves when everything committed until now is on the disk for good. Waits off the main thread; many wait together. */
+  flushed(): Promise<void>;
   close(): void;
 };
 
@@ -85,6 +88,7 @@ export function openConnection(file: string, options: { readonly readOnly?: bool
         if (relaxed) raw.exec("PRAGMA synchronous = FULL");
       }
     },
+    flushed: createFlush(`${file}-wal`),
     close() {
       statements.clear();
       if (raw.isOpen) raw.close();

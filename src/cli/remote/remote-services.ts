@@ -35,7 +35,7 @@ export function createRemoteServices(client: Client, openFile: (filePath: string
     audit: named(remoteAudit(client)),
     privacy: named(remotePrivacy(client)),
     // The box counts what it is asked.
-    meter: { check: () => undefined, enter: () => ({ record: () => undefined, end: () => undefined }) },
+    meter: { check: () => undefined, enter: () => ({ record: () => undefined, end: () => undefined, kept: async () => undefined }) },
     pages: named(pages(client)),
     people: named(people(client)),
   };
