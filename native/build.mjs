@@ -15,6 +15,17 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const native = path.dirname(fileURLToPath(import.meta.url));
+/** Beside the sources; where they cannot be written to (a package installed by another user), in the user's cache. */
+const builds = (() => {
+  const beside = path.join(native, "build");
+  try {
+    fs.mkdirSync(beside, { recursive: true });
+    fs.accessSync(beside, fs.constants.W_OK);
+    return beside;
+  } catch {
+    return path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache"), "starbox", "native");
+  }
+})();
 const x86 = ["-mavx2", "-mfma", "-mf16c"];
 const x86Wide = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mprefer-vector-width=512", ...x86];
 
@@ -91,7 +102,7 @@ export function libraryPath(variant = "release", architecture = process.arch, so
   if (found === null) return null;
   const suffix = process.platform === "darwin" ? "dylib" : "so";
   const hash = hashOf(sources, ["include", "core", "kernels"], [found, variant, variants[variant], common, tiers, withoutWide, architecture]);
-  return path.join(native, "build", `${variant}${architecture === process.arch ? "" : `-${architecture}`}-${hash}`, `libstarbox_ops.${suffix}`);
+  return path.join(builds, `${variant}${architecture === process.arch ? "" : `-${architecture}`}-${hash}`, `libstarbox_ops.${suffix}`);
 }
 
 /** How long a file takes to compile, roughly: products and attention have most instances, wide tiers most code. */
@@ -113,9 +124,33 @@ function run(command, args) {
   });
 }
 
+/** One process compiles at a time, the others wait for its library: two at once would take twice as long each. Answers how to let the next one in. */
+async function takeTurn(lock) {
+  for (;;) {
+    try {
+      fs.writeFileSync(lock, String(process.pid), { flag: "wx" });
+      return () => fs.rmSync(lock, { force: true });
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    if (!isHeld(lock)) fs.rmSync(lock, { force: true }); // its owner was killed
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+function isHeld(lock) {
+  try {
+    if (Date.now() - fs.statSync(lock).mtimeMs < 1000) return true; // perhaps not written yet
+    process.kill(Number(fs.readFileSync(lock, "utf8")), 0);
+    return true;
+  } catch (error) {
+    return error.code !== "ESRCH"; // another user's is alive; one that went is tried again
+  }
+}
+
 /**
  * Builds when needed and answers the library's path. Throws with the compiler's own words. Safe to call from several processes:
- * each works in a folder of its own, the last rename wins and gives the same bytes.
+ * each works in a folder of its own, a rename makes it the library.
  * @param {{ variant?: string, architecture?: string, sources?: string, progress?: (done: number, all: number) => void }} [options]
  *   `sources`: another folder with core, include and kernels (tests plant faults in a copy).
  */
@@ -127,6 +162,11 @@ export async function buildNative({ variant = "release", architecture = process.
   const { compiler, version } = findCompiler(architecture);
   const folder = path.dirname(target);
   fs.mkdirSync(path.dirname(folder), { recursive: true });
+  const release = await takeTurn(`${folder}.lock`);
+  if (fs.existsSync(target)) {
+    release();
+    return target;
+  }
   const work = fs.mkdtempSync(`${folder}.tmp-`);
   try {
     // The slowest files first, so that the last ones to end are short.
@@ -156,8 +196,9 @@ export async function buildNative({ variant = "release", architecture = process.
     }
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
+    release();
   }
-  removeOld(path.dirname(folder), path.basename(folder), variant);
+  removeOld(path.basename(folder), variant);
   return target;
 }
 
@@ -165,7 +206,7 @@ export async function buildNative({ variant = "release", architecture = process.
 async function compileOnce(compiler, flags, file, object, headers) {
   if (headers === null) return run(compiler, [...flags, "-c", file, "-o", object]);
   const key = createHash("sha256").update(JSON.stringify([headers, flags, path.basename(file)])).update(fs.readFileSync(file)).digest("hex").slice(0, 24);
-  const kept = path.join(native, "build", "objects", `${key}.o`);
+  const kept = path.join(builds, "objects", `${key}.o`);
   if (!fs.existsSync(kept)) {
     fs.mkdirSync(path.dirname(kept), { recursive: true });
     await run(compiler, [...flags, "-c", file, "-o", object]);
@@ -192,7 +233,7 @@ export async function buildReplay({ variant = "release", architecture = process.
 }
 
 /** Libraries of earlier sources, once they are a day old: another checkout state may still be running from them. */
-function removeOld(builds, keep, variant) {
+function removeOld(keep, variant) {
   const objects = path.join(builds, "objects");
   for (const name of fs.existsSync(objects) ? fs.readdirSync(objects) : []) {
     if (Date.now() - fs.statSync(path.join(objects, name)).mtimeMs > 7 * 86_400_000) fs.rmSync(path.join(objects, name), { force: true });

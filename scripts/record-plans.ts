@@ -8,7 +8,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { TensorData } from "../src/compute/backends/backend.ts";
-import { cpuKernels } from "../src/compute/backends/cpu/kernels.ts";
+import { cpuKernels, kernelOf } from "../src/compute/backends/cpu/kernels.ts";
 import { packWeights } from "../src/compute/backends/cpu/pack-weights.ts";
 import { nodesBytes, paddedOutputs, tensorsBytes } from "../src/compute/backends/cpu/plan-bytes.ts";
 import { ReferenceDevice } from "../src/compute/backends/reference/reference-device.ts";
@@ -72,13 +72,13 @@ function writeCase(out: RecordWriter, { name, sample, program, expected, precisi
   const tensors = ids.map((id) => ({ spec: program.values.get(id)!.spec, ...places.get(id)! }));
   out.u32(tensors.length).raw(tensorsBytes(tensors));
   const running = program.nodes.filter((node) => !ops[node.op].view);
-  const kernels = [...new Set(running.map((node) => cpuKernels[node.op] as string))];
+  const kernels = [...new Set(running.map((node) => kernelOf(program, node)))];
   out.u32(kernels.length);
   for (const kernel of kernels) out.text(kernel);
   const at = (id: number | null): number => (id === null ? -1 : index.get(id)!);
   const { bytes, params } = nodesBytes(
     running.map((node) => ({
-      kernel: kernels.indexOf(cpuKernels[node.op] as string),
+      kernel: kernels.indexOf(kernelOf(program, node)),
       inputs: node.inputs.map(at),
       outputs: paddedOutputs(node).map(at),
       params: Object.values(node.params),
@@ -124,8 +124,6 @@ const optimise = (program: Program, int8: boolean): Program =>
 
 /** Every way a sample may run: as it is and apart, in an arena with packed weights, with int8 activations; and its gradients. */
 async function* casesOf(op: OpName, sample: Sample): AsyncGenerator<Case> {
-  // The kernels take this one for quantised weights only; the device says so.
-  if (op === "dequantize" && dtypes[sample.inputs[0]!.dtype].kind === "float") return;
   const forward = forwardProgram(op, sample);
   const expected = await runSample(reference, forward);
   const precision = precisionOf(reference, op, sample, forward);
@@ -153,26 +151,26 @@ async function* casesOf(op: OpName, sample: Sample): AsyncGenerator<Case> {
     };
 }
 
-/** Writes the file; answers how many cases. */
-export async function recordPlans(file: string, fuzzed: number): Promise<number> {
+/** Writes the file; answers the cases' names: "operator, sample, …". */
+export async function recordPlans(file: string, fuzzed: number): Promise<readonly string[]> {
   const out = new RecordWriter();
-  let count = 0;
+  const names: string[] = [];
   for (const op of opNames) {
     if (typeof cpuKernels[op] !== "string") continue;
     for (const sample of [...ops[op].samples, ...fuzzedSamples(op, fuzzed)])
       for await (const recorded of casesOf(op, sample)) {
         if (recorded.program.nodes.every((node) => ops[node.op].view)) continue;
         writeCase(out, recorded);
-        count++;
+        names.push(recorded.name);
       }
   }
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(file, Buffer.concat([Buffer.from("SBPLANS1"), new RecordWriter().u32(count).bytes(), out.bytes()]));
-  return count;
+  fs.writeFileSync(file, Buffer.concat([Buffer.from("SBPLANS1"), new RecordWriter().u32(names.length).bytes(), out.bytes()]));
+  return names;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const file = process.argv[2];
   if (file === undefined) throw new Error("a file to write is expected");
-  console.log(`${await recordPlans(file, Number(process.argv[3] ?? 8))} plans in ${file}`);
+  console.log(`${(await recordPlans(file, Number(process.argv[3] ?? 8))).length} plans in ${file}`);
 }

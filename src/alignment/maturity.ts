@@ -17,6 +17,10 @@ export type VerifyRecord = {
   readonly backward: { readonly held: number; readonly failed: number };
   /** Samples that the device refuses. */
   readonly refused: number;
+  /** Comparisons that differ by the device's own design. */
+  readonly known?: number;
+  /** The emulator it ran under: right, but nothing is known of its speed. */
+  readonly emulator?: string;
 } & Circumstances;
 export type BenchRecord = {
   readonly kind: "bench";
@@ -91,11 +95,12 @@ export function maturityOf(question: MaturityQuestion, records: readonly Operato
   const mine = records.filter((one) => one.op === op && one.device === device && one.build === build && one.machine === machine);
   const verified = mine.find((one) => one.kind === "verify");
   if (verified === undefined) return { level: "experimental", why: "not verified with this build on this machine" };
-  const { forward, backward, refused, commit } = verified;
+  const { forward, backward, refused, known = 0, emulator, commit } = verified;
   const failed = forward.failed + backward.failed;
   if (failed > 0 || forward.held + backward.held === 0)
     return { level: "experimental", why: failed > 0 ? `${failed} checks failed (${commit})` : `every sample was refused (${commit})` };
-  const counted = `${forward.held} forward, ${backward.held} backward checks hold, ${refused} refused (${commit})`;
+  const differ = known > 0 ? `, ${known} differ by the device's design` : "";
+  const counted = `${emulator === undefined ? "" : `verified under emulation, not timed (${emulator}): `}${forward.held} forward, ${backward.held} backward checks hold${differ}, ${refused} refused (${commit})`;
   if (gradient && backward.held === 0) return { level: "works", why: counted };
   const benches = mine.filter((one) => one.kind === "bench");
   const least = Math.min(...benches.map(({ shareOfLimit }) => shareOfLimit));
@@ -104,14 +109,22 @@ export function maturityOf(question: MaturityQuestion, records: readonly Operato
   return { level: least >= tunedShare && benches.every(({ shareOfLimit }) => shareOfLimit <= 1) ? "tuned" : "verified", why: `${counted}; ${speed}` };
 }
 
-type CheckRow = { readonly op: string; readonly device: string; readonly pass: string; readonly ok: boolean; readonly value: number | null };
+type CheckRow = {
+  readonly op: string;
+  readonly device: string;
+  readonly pass: string;
+  readonly ok: boolean;
+  readonly value: number | null;
+  readonly known?: true;
+};
 
 /** One record an operator from the rows of its verification. */
 export function recordOf(op: string, device: string, rows: readonly CheckRow[], circumstances: Circumstances): VerifyRecord {
   const count = (pass: string) => {
-    const run = rows.filter((row) => row.pass === pass && row.value !== null);
+    const run = rows.filter((row) => row.pass === pass && row.value !== null && !row.known);
     return { held: run.filter(({ ok }) => ok).length, failed: run.filter(({ ok }) => !ok).length };
   };
+  const known = rows.filter((row) => row.known).length;
   return {
     kind: "verify",
     op,
@@ -119,6 +132,7 @@ export function recordOf(op: string, device: string, rows: readonly CheckRow[], 
     forward: count("fwd"),
     backward: count("bwd"),
     refused: rows.filter(({ value }) => value === null).length,
+    ...(known > 0 ? { known } : {}),
     ...circumstances,
   };
 }

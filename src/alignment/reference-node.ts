@@ -1,5 +1,5 @@
 /** @file The float64 reference on a model's own weights: large ones are read in blocks of rows, so that a vocabulary of 250,000 does not fill the memory. */
-import { elementCount, loadValues, type Node, ops, type Program } from "#compute";
+import { elementCount, loadValues, type Node, ops, type Program, type ReferenceTensor } from "#compute";
 import type { ModelSource } from "./model.ts";
 
 const largest = 1 << 23;
@@ -37,14 +37,25 @@ export class ReferenceStage {
       if (node.op === "linear") return [await this.#linear(node, info.name!, given)];
       if (node.op === "embedding") return [await this.#embedding(node, info.name!, given)];
     }
-    const operands = await Promise.all(
+    return ops[node.op].reference(await this.operands(node, given), node.params, outputs);
+  }
+
+  async operands(node: Node, given: (id: number) => Float64Array): Promise<readonly (ReferenceTensor | null)[]> {
+    return Promise.all(
       node.inputs.map(async (id) => {
         if (id === null) return null;
-        const { kind, spec, name } = values.get(id)!;
+        const { kind, spec, name } = this.#program.values.get(id)!;
         return { ...spec, values: kind === "parameter" ? await this.#weight(name!) : given(id) };
       }),
     );
-    return ops[node.op].reference(operands, node.params, outputs);
+  }
+
+  /** Its weight is too large to be held in float64 at once. */
+  isLarge(node: Node): boolean {
+    return node.inputs.some((id) => {
+      const info = id === null ? undefined : this.#program.values.get(id);
+      return info?.kind === "parameter" && elementCount(info.spec.shape) > largest;
+    });
   }
 
   async #weight(name: string): Promise<Float64Array> {

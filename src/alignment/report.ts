@@ -38,7 +38,9 @@ export type AlignmentReport = {
           readonly logits: LogitDistance | null;
         }
       | { readonly missing: string };
-    readonly golden: { readonly by: string; readonly rows: readonly GoldenRow[]; readonly limit: number } | { readonly missing: string };
+    readonly golden:
+      | { readonly by: string; readonly rows: readonly (GoldenRow & { readonly limit: number; readonly why?: string })[] }
+      | { readonly missing: string };
     readonly speed: readonly SpeedRow[];
   }[];
   readonly maturity: readonly MaturityRow[];
@@ -123,8 +125,8 @@ ${llama.logits === null ? "" : `<p>KL ${number(llama.logits.kl)}, argmax ${llama
     "missing" in golden
       ? `<p class="dim">PyTorch: ${e(golden.missing)}</p>`
       : `<h3>与 PyTorch 基准值比较 · Against PyTorch's golden values</h3><p class="dim">${e(golden.by)}</p>${logBars(
-          golden.rows.map(({ stage, error }) => ({ label: stage, values: [{ value: error, tone: error > golden.limit ? "bad" : "a" }] })),
-          { floor: 1e-9, ceiling: 1, limit: golden.limit },
+          golden.rows.map(({ stage, error, limit }) => ({ label: stage, values: [{ value: error, tone: error > limit ? "bad" : "a" }] })),
+          { floor: 1e-9, ceiling: 1, limit: Math.max(...golden.rows.map((row) => row.limit)) },
         )}`;
   const fast =
     speed.length === 0

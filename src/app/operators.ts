@@ -18,6 +18,8 @@ import {
   benchCases,
   benchOps,
   CpuDevice,
+  cpuKernels,
+  crossBuild,
   type Device,
   ensureNative,
   findGgmlChips,
@@ -96,9 +98,25 @@ function maturityRows(devices: readonly Device[], dataDir: string, only: string 
   );
 }
 
+/** Processors whose kernels ran here under emulation, with these very sources. */
+async function emulatedRows({ dataDir, only, device }: OperatorsOptions): Promise<MaturityRow[]> {
+  const build = await crossBuild(process.arch === "arm64" ? "x64" : "arm64");
+  const records = new OperatorRecords(dataDir).all.filter((one) => one.kind === "verify" && one.emulator !== undefined && one.build === build);
+  const names = [...new Set(records.map((one) => one.device))].filter((name) => device === null || name === device);
+  return opNames
+    .filter((op) => only === null || op.includes(only))
+    .flatMap((op) =>
+      names.map((name) => {
+        const question = { op, device: name, kernel: typeof cpuKernels[op] === "string", gradient: typeof ops[op].gradient === "function" };
+        return { op, device: name, ...maturityOf({ ...question, build: build ?? "", machine: "emulated" }, records) };
+      }),
+    );
+}
+
 async function* list(options: OperatorsOptions): AsyncGenerator<OperatorRow> {
   const devices = await openDevices(options);
   const maturity = maturityRows(devices, options.dataDir, options.only);
+  const emulated = await emulatedRows(options);
   try {
     for (const op of opNames) {
       if (options.only !== null && !op.includes(options.only)) continue;
@@ -107,14 +125,17 @@ async function* list(options: OperatorsOptions): AsyncGenerator<OperatorRow> {
         op,
         inputs: form.inputs.map(({ name, optional }) => (optional ? `${name}?` : name)),
         gradient: typeof form.gradient === "function",
-        devices: Object.fromEntries(
-          devices.map(({ name, kernels }) => {
+        devices: Object.fromEntries([
+          ...devices.map(({ name, kernels }) => {
             const entry = kernels[op];
             const { level, why } = maturity.find((row) => row.op === op && row.device === name)!;
             const kernel = typeof entry === "string" ? { kernel: entry } : { kernel: null, reason: entry.unsupported };
-            return [name, { ...kernel, maturity: level, why }];
+            return [name, { ...kernel, maturity: level, why }] as const;
           }),
-        ),
+          ...emulated
+            .filter((row) => row.op === op)
+            .map(({ device, level, why }) => [device, { kernel: cpuKernels[op] as string, maturity: level, why }] as const),
+        ]),
       };
     }
   } finally {

@@ -2,7 +2,8 @@
 
 export type { CompileOptions, Device, DeviceTensor, Executable, MemoryNeed, RunOptions, TensorData } from "./backends/backend.ts";
 export { CpuDevice, type CpuOptions } from "./backends/cpu/cpu-device.ts";
-export { ensureNative, type NativeVariant } from "./backends/cpu/library.ts";
+export { cpuKernels } from "./backends/cpu/kernels.ts";
+export { crossBuild, emulatedDevice, ensureNative, type NativeVariant } from "./backends/cpu/library.ts";
 export { findGgmlChips, type GgmlChip, GgmlDevice } from "./backends/ggml/ggml-device.ts";
 export { ReferenceDevice } from "./backends/reference/reference-device.ts";
 export { createRandom, seedOf } from "./backends/reference/sample-values.ts";
@@ -16,8 +17,8 @@ export { checkProgram } from "./graph/check.ts";
 export { Graph } from "./graph/graph.ts";
 export { printProgram } from "./graph/print.ts";
 export type { Node, Program } from "./graph/program.ts";
-export type { Cost, OpForm, Params, Sample, Value } from "./op.ts";
+export type { Cost, OpForm, Params, ReferenceTensor, Sample, Value } from "./op.ts";
 export { type OpName, opNames, ops } from "./ops/index.ts";
-export { type Comparison, compareTensors, type Precision } from "./verify/compare.ts";
+export { type Allowance, type Comparison, compareTensors, type Precision } from "./verify/compare.ts";
 export { nodePrecision } from "./verify/precision.ts";
 export { type VerifyRow, verifyOperator } from "./verify/verify-operator.ts";

@@ -77,6 +77,11 @@ export type OpForm = {
   readonly gradient: ((context: GradientContext) => readonly (Value | null)[]) | { readonly none: string };
   /** Plain float64 loops, obviously right. Outputs are not rounded. A second result per output may be missing only for copies of inputs. */
   readonly reference: (inputs: readonly (ReferenceTensor | null)[], params: Params, outputs: readonly TensorSpec[]) => readonly Float64Array[];
+  /**
+   * What rounding may grow to where that is more than the result's own size shows: of every element of every output, how far it moves when each inner sum is off
+   * by one part of the sum of its terms' magnitudes (its absolute condition number). Left out where results are sums of their operands themselves.
+   */
+  readonly conditioning?: (inputs: readonly (ReferenceTensor | null)[], params: Params) => readonly Float64Array[];
   readonly cost: (inputs: readonly (TensorSpec | null)[], outputs: readonly TensorSpec[], params: Params) => Cost;
   readonly samples: Samples;
   /** Output index -> input index whose memory it *is*: the operator changes that input. */

@@ -32,8 +32,10 @@ export type OperatorVerifyRow = {
   readonly metric: string;
   readonly value: number | null;
   readonly threshold: number | null;
-  /** Why it was not run, or what went wrong. */
+  /** Why it was not run, what went wrong, or which known difference this is. */
   readonly reason?: string;
+  /** The device's numbers are not ours by its own design, and as far off as that explains. */
+  readonly known?: true;
 };
 
 export type OperatorBenchCase = {

@@ -10,6 +10,7 @@ import { checkByDifferences } from "../../src/compute/verify/finite-differences.
 import { runSample, whyNot } from "../../src/compute/verify/run-sample.ts";
 import { forwardProgram, gradientProgram, noGradientReason } from "../../src/compute/verify/sample-program.ts";
 import { fuzzedSamples } from "./ops/fuzz.ts";
+import { compareMisaligned } from "./ops/misaligned.ts";
 import { conformance } from "./ops/suite.ts";
 
 const long = process.env["STARBOX_TEST_LONG"] === "1";
@@ -60,6 +61,15 @@ test("cpu: the same bits for one, two and three threads", async ({ skip }) => {
       compared++;
     }
   for (const device of [first, ...others]) device[Symbol.dispose]();
+  expect(differ).toEqual([]);
+  expect(compared).toBeGreaterThan(400);
+});
+
+test("cpu: data that begins anywhere in its buffer gives the same bits", async ({ skip }) => {
+  const device = await openCpu();
+  if ("missing" in device) return skip(device.missing);
+  const { differ, compared } = await compareMisaligned(device);
+  device[Symbol.dispose]();
   expect(differ).toEqual([]);
   expect(compared).toBeGreaterThan(400);
 });

@@ -108,22 +108,22 @@ function listLine({ op, devices }: OperatorRow): string {
 
 async function verify(cli: Cli, flags: Flags): Promise<number> {
   const { terminal } = cli;
-  const counts = { good: 0, bad: 0, skipped: 0 };
+  const counts = { good: 0, bad: 0, known: 0, skipped: 0 };
   for await (const row of (await cli.parts.operators()).verify(optionsOf(cli, flags))) {
-    if (row.pass !== "speed") counts[row.ok ? (row.value === null && row.reason !== undefined ? "skipped" : "good") : "bad"]++;
+    if (row.pass !== "speed") counts[row.known ? "known" : row.ok ? (row.value === null && row.reason !== undefined ? "skipped" : "good") : "bad"]++;
     terminal.result(row, row.ok && row.reason === undefined && flags.only === undefined && flags.model === undefined ? "" : verifyLine(row));
   }
-  if (counts.good + counts.bad === 0)
+  if (counts.good + counts.bad + counts.known === 0)
     throw new StarboxError("not_found", "Nothing was verified: no operator matches.", { zh: { message: "没有匹配的算子，未进行任何检查。" } });
   terminal.note(
-    `${counts.good} checks hold, ${counts.bad} do not, ${counts.skipped} cannot run (reasons above).`,
-    `${counts.good} 项通过，${counts.bad} 项未通过，${counts.skipped} 项无法运行（原因见上）。`,
+    `${counts.good} checks hold, ${counts.bad} do not, ${counts.known} differ by the device's own design, ${counts.skipped} cannot run (reasons above).`,
+    `${counts.good} 项通过，${counts.bad} 项未通过，${counts.known} 项为设备自身设计造成的已知差异，${counts.skipped} 项无法运行（原因见上）。`,
   );
   return counts.bad === 0 ? 0 : 1;
 }
 
-function verifyLine({ op, device, dtype, shape, pass, ok, metric, value, threshold, reason }: OperatorVerifyRow): string {
-  const sign = value === null && reason !== undefined && ok ? "–" : ok ? "✓" : "✗";
+function verifyLine({ op, device, dtype, shape, pass, ok, metric, value, threshold, reason, known }: OperatorVerifyRow): string {
+  const sign = known ? "≈" : value === null && reason !== undefined && ok ? "–" : ok ? "✓" : "✗";
   const measured = value === null ? "" : ` ${metric} ${value.toPrecision(3)}${threshold === null ? "" : ` ≤ ${threshold.toPrecision(3)}`}`;
   return `${sign} ${device} ${op} ${pass} ${dtype} ${shape}${measured}${reason === undefined ? "" : `  ${reason}`}`;
 }

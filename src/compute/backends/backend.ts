@@ -47,6 +47,12 @@ export interface Executable extends Disposable {
   run(options?: RunOptions): Promise<Readonly<Record<string, TensorData>>>;
 }
 
+export type KnownDifference = {
+  readonly why: string;
+  /** At most so many times the limit; "not a number": only elements that should be NaN, or came out as NaN where an operand is. */
+  readonly within: number | "not a number";
+};
+
 export interface Device extends Disposable {
   readonly name: string;
   /** In words: chip, instruction set, threads. */
@@ -56,6 +62,8 @@ export interface Device extends Disposable {
   whyNot(program: Program, node: Node): string | null;
   /** The least exact type values pass through inside this node, where it is less exact than its result's: "bf16", "q8_0", … Null: none. */
   rounding?(program: Program, node: Node): DType | null;
+  /** By "operator, sample": where this device's numbers are not ours by its own design, and how far. Beyond that it is a fault. */
+  readonly differs?: Readonly<Record<string, KnownDifference>>;
   tensor(name: string, spec: TensorSpec, data?: TensorData): DeviceTensor;
   /** Throws device_unsupported naming the first node that cannot run. */
   compile(program: Program, options?: CompileOptions): Executable;

@@ -1,12 +1,14 @@
 /** @file PyTorch as a peer: a process that answers one timing a request. For measuring only; nothing of Python is needed to run. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { StarboxError } from "#base";
+import { packageFile } from "../package-file.ts";
 import type { OutsidePeer } from "./bench-ops.ts";
 
 /** Throws `unsupported` when the interpreter or torch is missing. */
 export function startTorchPeer(python: string, threads: number): OutsidePeer & AsyncDisposable {
-  const script = new URL("../../../scripts/peers/torch_ops.py", import.meta.url).pathname;
+  const script = fileURLToPath(packageFile("scripts/peers/torch_ops.py"));
   const child = spawn(python, ["-u", script], { stdio: ["pipe", "pipe", "pipe"] });
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

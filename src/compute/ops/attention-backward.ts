@@ -1,7 +1,7 @@
 /** @file The gradient of attention: p = e^(s − lse) recomputed, δ = Σ do·o, ds = p · (do·v − δ) · d(softcap), dq = scale · ds k, dk = scale · dsᵀ q, dv = pᵀ do. Rows that see nothing give and get nothing. */
 import { defineOp, type Sample } from "../op.ts";
 import { bytesOf } from "./shared.ts";
-import { attentionRows, expectAttention, pairsAtMost } from "./shared-attention.ts";
+import { attentionRows, dot, expectAttention, magnitude, pairsAtMost } from "./shared-attention.ts";
 import { activation, chosenType, expectShapes, float32, hasShape, integers, noSecondGradient, optional } from "./shared-operands.ts";
 import { bf16, f32, list, rows, tensor } from "./shared-samples.ts";
 
@@ -68,6 +68,28 @@ export const attentionBackward = defineOp({
           dq[query + d]! += ds * k!.values[key + d]!;
           dk[key + d]! += ds * q!.values[query + d]!;
           dv[key + d]! += p * upstream!.values[query + d]!;
+        }
+      });
+    });
+    return [dq, dk, dv];
+  },
+  conditioning: ([upstream, q, k, v, o, lse, segments, positions], params) => {
+    const [columns, scale] = [q!.shape[2]!, Math.abs(params["scale"]!)];
+    const [dq, dk, dv] = [new Float64Array(q!.values.length), new Float64Array(k!.values.length), new Float64Array(v!.values.length)];
+    attentionRows({ q: q!, k: k!, segments: segments!, positions: positions ?? null, params }, ({ index, query, keys, scores }) => {
+      const delta = dot(upstream!.values, query, o!.values, query, columns);
+      const deltaSize = magnitude(upstream!.values, query, o!.values, query, columns);
+      keys.forEach((key, j) => {
+        const exponent = scores[j]! - lse!.values[index]!;
+        const p = Math.exp(exponent);
+        // A weight errs by its exponent's error; the difference dp − δ, which cancels, by what both were summed of.
+        const weight = p * (1 + Math.abs(exponent) + scale * magnitude(q!.values, query, k!.values, key, columns));
+        const difference = Math.abs(dot(upstream!.values, query, v!.values, key, columns) - delta);
+        const ds = scale * (weight * difference + p * (magnitude(upstream!.values, query, v!.values, key, columns) + deltaSize));
+        for (let d = 0; d < columns; d++) {
+          dq[query + d]! += ds * Math.abs(k!.values[key + d]!);
+          dk[key + d]! += ds * Math.abs(q!.values[query + d]!);
+          dv[key + d]! += weight * Math.abs(upstream!.values[query + d]!);
         }
       });
     });

@@ -5,7 +5,7 @@
  */
 import { defineOp, type Sample } from "../op.ts";
 import { bytesOf } from "./shared.ts";
-import { attentionRows, expectAttention, pairsAtMost } from "./shared-attention.ts";
+import { attentionRows, expectAttention, magnitude, pairsAtMost } from "./shared-attention.ts";
 import { activation, chosenType, firstUpstream, integers, optional, typeOf } from "./shared-operands.ts";
 import { bf16, f32, list, rows, tensor } from "./shared-samples.ts";
 
@@ -46,6 +46,24 @@ export const attention = defineOp({
       });
     });
     return [o, lse];
+  },
+  conditioning: ([q, k, v, segments, positions], params) => {
+    const columns = q!.shape[2]!;
+    const [ofO, ofLse] = [new Float64Array(q!.values.length), new Float64Array(q!.shape[0]! * q!.shape[1]!)];
+    // A score's error moves its weight by the factor e^error, and the others the other way: what is left is its distance from the mean.
+    attentionRows({ q: q!, k: k!, segments: segments!, positions: positions ?? null, params }, ({ index, query, keys, scores, total }) => {
+      const weights = scores.map((score) => Math.exp(score - total));
+      const sizes = keys.map((key) => magnitude(q!.values, query, k!.values, key, columns) * Math.abs(params["scale"]!));
+      ofLse[index] = Math.abs(total) + sizes.reduce((sum, size, j) => sum + weights[j]! * size, 0);
+      for (let d = 0; d < columns; d++) {
+        const mean = keys.reduce((sum, key, j) => sum + weights[j]! * v!.values[key + d]!, 0);
+        keys.forEach((key, j) => {
+          const value = v!.values[key + d]!;
+          ofO[query + d]! += weights[j]! * (sizes[j]! * Math.abs(value - mean) + Math.abs(value));
+        });
+      }
+    });
+    return [ofO, ofLse];
   },
   cost: (inputs, outputs, params) => ({
     operations: 4 * inputs[0]!.shape[1]! * inputs[0]!.shape[2]! * pairsAtMost(inputs[0]!.shape[0]!, params),

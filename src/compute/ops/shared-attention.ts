@@ -69,4 +69,11 @@ export function dot(a: Float64Array, fromA: number, b: Float64Array, fromB: numb
   return total;
 }
 
+/** Σ |a·b|: what the rounding of a dot product is a share of. */
+export function magnitude(a: Float64Array, fromA: number, b: Float64Array, fromB: number, count: number): number {
+  let total = 0;
+  for (let d = 0; d < count; d++) total += Math.abs(a[fromA + d]! * b[fromB + d]!);
+  return total;
+}
+
 export const capped = (score: number, softcap: number): number => (softcap > 0 ? softcap * Math.tanh(score / softcap) : score);

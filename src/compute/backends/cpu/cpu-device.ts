@@ -9,10 +9,10 @@ import { type Node, type Program, runPasses } from "../../graph/program.ts";
 import { ops } from "../../ops/index.ts";
 import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } from "../backend.ts";
 import { CpuExecutable } from "./cpu-executable.ts";
-import { cpuKernels } from "./kernels.ts";
+import { cpuKernels, kernelOf } from "./kernels.ts";
 import { CpuTensor, NativeMemory } from "./memory.ts";
 import { type Address, loadNative, type Native } from "./native.ts";
-import { packWeights } from "./pack-weights.ts";
+import { changedParameters, packWeights } from "./pack-weights.ts";
 import { paddedOutputs, tensorsBytes } from "./plan-bytes.ts";
 
 export type CpuOptions = {
@@ -26,6 +26,9 @@ export type CpuOptions = {
   readonly pin?: boolean;
 };
 
+/** A rearranged copy; `renew` makes it again when its weight has changed since. */
+type Packed = { readonly memory: NativeMemory; readonly renew: () => void };
+
 const formIds = { y: 0, dx: 1 } as const;
 const tierIds = [0, 1, 2, 3, 16, 17];
 
@@ -35,7 +38,7 @@ export class CpuDevice implements Device {
   readonly native: Native;
   readonly pool: Address;
   readonly threads: number;
-  readonly #packed = new WeakMap<CpuTensor, Map<string, NativeMemory>>();
+  readonly #packed = new WeakMap<CpuTensor, Map<string, Packed>>();
   #turn: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
@@ -56,9 +59,10 @@ export class CpuDevice implements Device {
   }
 
   whyNot(program: Program, node: Node): string | null {
-    const kernel = cpuKernels[node.op];
-    if (typeof kernel !== "string") return kernel.unsupported;
+    const entry = cpuKernels[node.op];
+    if (typeof entry !== "string") return entry.unsupported;
     if (ops[node.op].view) return null;
+    const kernel = kernelOf(program, node);
     const id = this.native.kernelFind(kernel);
     if (id < 0) return `this build has no kernel "${kernel}"`;
     const outputs = paddedOutputs(node);
@@ -95,19 +99,29 @@ export class CpuDevice implements Device {
       if (why !== null) throw new StarboxError("device_unsupported", `${this.name}: ${printNode(final, node)}: ${why}.`);
     }
     const given = new Map<number, NativeMemory>();
+    const written: CpuTensor[] = [];
+    const changed = changedParameters(final);
     for (const info of final.values.values()) {
       if (info.kind !== "parameter" || info.spec.packed !== undefined) continue;
-      given.set(info.id, this.#parameter(info.name!, info.spec, options.parameters?.[info.name!]).memory);
+      const tensor = this.#parameter(info.name!, info.spec, options.parameters?.[info.name!]);
+      given.set(info.id, tensor.memory);
+      if (changed.has(info.id)) written.push(tensor);
     }
+    const renewals: (() => void)[] = [];
     for (const use of packed) {
-      given.set(use.id, this.#pack(this.#parameter(use.from.name!, use.from.spec, options.parameters?.[use.from.name!]), use.spec));
+      const { memory, renew } = this.#pack(this.#parameter(use.from.name!, use.from.spec, options.parameters?.[use.from.name!]), use.spec);
+      given.set(use.id, memory);
+      renewals.push(renew);
     }
-    return new CpuExecutable(
-      this,
-      final,
-      given,
-      packed.reduce((sum, { spec }) => sum + specBytes(spec), 0),
-    );
+    return new CpuExecutable(this, final, given, {
+      packedBytes: packed.reduce((sum, { spec }) => sum + specBytes(spec), 0),
+      before: () => {
+        for (const renew of renewals) renew();
+      },
+      after: () => {
+        for (const tensor of written) tensor.changed();
+      },
+    });
   }
 
   /** One run at a time: the pool is one. */
@@ -154,24 +168,29 @@ export class CpuDevice implements Device {
     return this.native.packedBytes(formIds[form], dtypes[type].id, n, k);
   }
 
-  /** Made once a weight and form, kept as long as the weight. */
-  #pack(weight: CpuTensor, spec: TensorSpec): NativeMemory {
-    const forms = this.#packed.get(weight) ?? new Map<string, NativeMemory>();
+  /** Made once a weight and form, kept as long as the weight, made again when the weight was changed by anybody. */
+  #pack(weight: CpuTensor, spec: TensorSpec): Packed {
+    const forms = this.#packed.get(weight) ?? new Map<string, Packed>();
     this.#packed.set(weight, forms);
     const { form, from, bytes } = spec.packed!;
     const key = `${form} ${this.isa}`;
     const known = forms.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.renew();
+      return known;
+    }
     const memory = new NativeMemory(this.native, `${weight.name}#${form}`, bytes);
     const [n = 0, k = 0] = spec.shape;
-    const pack = (): void => {
+    let made = -1;
+    const renew = (): void => {
+      if (made === weight.version) return;
       const status = this.native.pack(this.pool, formIds[form], dtypes[from].id, n, k, weight.memory.address, memory.address);
       if (status !== 0) throw new StarboxError("native_failed", `Packing "${weight.name}" failed: ${this.native.lastError()}`);
+      made = weight.version;
     };
-    pack();
-    weight.onWrite(pack);
+    renew();
     weight.onDispose(() => memory[Symbol.dispose]());
-    forms.set(key, memory);
-    return memory;
+    forms.set(key, { memory, renew });
+    return { memory, renew };
   }
 }

@@ -9,10 +9,13 @@ import { ops } from "../../ops/index.ts";
 import { type Executable, type MemoryNeed, type RunOptions, type TensorData, typedView } from "../backend.ts";
 import { writeChecked } from "../write-checked.ts";
 import type { CpuHost } from "./cpu-host.ts";
-import { cpuKernels } from "./kernels.ts";
+import { kernelOf } from "./kernels.ts";
 import { NativeMemory } from "./memory.ts";
 import { type Address, memoryAt } from "./native.ts";
 import { nodesBytes, type PlanTensor, paddedOutputs, tensorsBytes } from "./plan-bytes.ts";
+
+/** Of the weights this program shares with others: what to do around a run, and how much their packed forms take. */
+export type SharedWeights = { readonly packedBytes: number; readonly before: () => void; readonly after: () => void };
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 const cancelled = -3;
@@ -21,6 +24,7 @@ export class CpuExecutable implements Executable {
   readonly program: Program;
   readonly memory: MemoryNeed;
   readonly #device: CpuHost;
+  readonly #weights: SharedWeights;
   readonly #plan: Address;
   /** The nodes that run: views do not. */
   readonly #nodes: readonly Node[];
@@ -33,9 +37,10 @@ export class CpuExecutable implements Executable {
   #running = 0;
   #disposed = false;
 
-  constructor(device: CpuHost, program: Program, given: ReadonlyMap<number, NativeMemory>, packedBytes: number) {
+  constructor(device: CpuHost, program: Program, given: ReadonlyMap<number, NativeMemory>, weights: SharedWeights) {
     checkProgram(program);
     this.#device = device;
+    this.#weights = weights;
     this.program = program;
     const { native } = device;
     const { places, arenaBytes } = planMemory(program);
@@ -62,7 +67,7 @@ export class CpuExecutable implements Executable {
     this.#nodes = program.nodes.filter((node) => !ops[node.op].view);
     const nodes = nodesBytes(
       this.#nodes.map((node) => ({
-        kernel: native.kernelFind(cpuKernels[node.op] as string),
+        kernel: native.kernelFind(kernelOf(program, node)),
         inputs: node.inputs.map((id) => (id === null ? -1 : index.get(id)!)),
         outputs: paddedOutputs(node).map((id) => (id === null ? -1 : index.get(id)!)),
         params: Object.values(node.params),
@@ -79,7 +84,7 @@ export class CpuExecutable implements Executable {
     );
     if (this.#plan === 0) throw new StarboxError("native_failed", native.lastError());
     const scratchBytes = Number(native.planScratch(this.#plan, device.threads));
-    this.memory = { arenaBytes, scratchBytes, inputBytes, packedBytes };
+    this.memory = { arenaBytes, scratchBytes, inputBytes, packedBytes: weights.packedBytes };
     this.#owned = [
       new NativeMemory(native, "arena", arenaBytes),
       new NativeMemory(native, "inputs", inputBytes),
@@ -105,6 +110,7 @@ export class CpuExecutable implements Executable {
 
   async #run({ inputs = {}, signal, timing, discard }: RunOptions): Promise<Readonly<Record<string, TensorData>>> {
     this.#alive();
+    this.#weights.before();
     this.#writeInputs(inputs);
     const { native, pool } = this.#device;
     const [, , scratch, control] = this.#owned;
@@ -118,6 +124,7 @@ export class CpuExecutable implements Executable {
     const seconds = timing === undefined ? null : new Float64Array(this.#nodes.length);
     const status = await native.planRun(this.#plan, pool, this.#buffers, this.#bufferBytes, scratch.address, scratch.bytes, control.address, seconds);
     signal?.removeEventListener("abort", cancel);
+    this.#weights.after(); // of a run that was cancelled or failed, too: it may have written
     if (status === cancelled) throw new StarboxError("cancelled", "The run was cancelled.");
     if (status !== 0) {
       const node = this.#nodes[flags[1]!];

@@ -1,4 +1,6 @@
 /** @file What our own kernels do with each operator: the C kernel's name, or the reason there is none. */
+import { dtypes } from "../../dtype.ts";
+import type { Node, Program } from "../../graph/program.ts";
 import type { KernelTable } from "../backend.ts";
 
 /** `reshape` is a view: no kernel runs. */
@@ -87,3 +89,10 @@ export const cpuKernels: KernelTable = {
   cacheWrite: "cacheWrite",
   reshape: "reshape",
 };
+
+/** The kernel that runs this node: of weights that are not quantised, `dequantize` is a cast. */
+export function kernelOf(program: Program, { op, inputs }: Node): string {
+  const first = inputs[0] == null ? undefined : program.values.get(inputs[0])!.spec.dtype;
+  if (op === "dequantize" && first !== undefined && dtypes[first].kind === "float") return "cast";
+  return cpuKernels[op] as string;
+}

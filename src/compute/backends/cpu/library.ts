@@ -1,13 +1,15 @@
 /** @file Finds the compiled kernels, or compiles them: the build itself is native/build.mjs. */
+import path from "node:path";
 import { StarboxError } from "#base";
+import { packageFile } from "../../package-file.ts";
 
 type Build = {
   readonly buildNative: (options?: { readonly variant?: string; readonly progress?: (done: number, all: number) => void }) => Promise<string>;
   readonly findCompiler: () => { readonly compiler: string; readonly version: string } | null;
-  readonly libraryPath: (variant?: string) => string | null;
+  readonly libraryPath: (variant: string, architecture: string) => string | null;
 };
 
-const build = async (): Promise<Build> => (await import(new URL("../../../../native/build.mjs", import.meta.url).href)) as Build;
+const build = async (): Promise<Build> => (await import(packageFile("native/build.mjs").href)) as Build;
 
 /** `emulated`: the AVX-512 tiers with emulated intrinsics; `asan` (with UBSan), `tsan`: with sanitizers. For tests only. */
 export type NativeVariant = "release" | "emulated" | "asan" | "tsan";
@@ -34,3 +36,12 @@ export async function ensureNative(variant: NativeVariant = "release", progress?
     });
   }
 }
+
+/** The name of what these sources compile to for another architecture: results of emulated runs are of one such build. Null without its cross compiler. */
+export async function crossBuild(architecture: "arm64" | "x64"): Promise<string | null> {
+  const library = (await build()).libraryPath("release", architecture);
+  return library === null ? null : path.basename(path.dirname(library));
+}
+
+/** What a processor that is not this machine's is called, where its kernels were run under emulation. */
+export const emulatedDevice = (architecture: string, tier: string): string => `cpu ${architecture} ${tier}`;

@@ -69,7 +69,7 @@ export class CpuTensor implements DeviceTensor {
   readonly name: string;
   readonly memory: NativeMemory;
   readonly #derived: (() => void)[] = [];
-  readonly #copies: (() => void)[] = [];
+  #version = 0;
 
   constructor(native: Native, name: string, spec: TensorSpec, data?: TensorData) {
     this.spec = spec;
@@ -80,12 +80,17 @@ export class CpuTensor implements DeviceTensor {
 
   write(data: TensorData): void {
     writeChecked(this.name, this.spec, data, this.memory.view());
-    for (const renew of this.#copies) renew();
+    this.changed();
   }
 
-  /** Runs after this tensor's values were written: what was rearranged from them is made again. */
-  onWrite(renew: () => void): void {
-    this.#copies.push(renew);
+  /** Another number whenever the values may have changed: what was rearranged from them under an earlier one is stale. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** To be called by whoever writes past `write`: a program that changes its parameter in place. */
+  changed(): void {
+    this.#version++;
   }
 
   read(): TensorData {
@@ -101,7 +106,6 @@ export class CpuTensor implements DeviceTensor {
   [Symbol.dispose](): void {
     for (const release of this.#derived) release();
     this.#derived.length = 0;
-    this.#copies.length = 0;
     this.memory[Symbol.dispose]();
   }
 }

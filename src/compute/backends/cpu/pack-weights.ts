@@ -15,6 +15,13 @@ const weightOperand: Partial<Record<OpName, { readonly index: number; readonly f
 
 export type PackedUse = { readonly id: number; readonly from: ValueInfo; readonly spec: TensorSpec };
 
+/** Values, by the one whose memory they are, that some operator of the program changes in place. */
+export function changedParameters(program: Program): ReadonlySet<number> {
+  const roots = storageRoots(program);
+  const inPlace = program.nodes.flatMap((node) => Object.values(ops[node.op].inPlace ?? {}).map((input) => roots.get(node.inputs[input] ?? -1)));
+  return new Set(inPlace.filter((id) => id !== undefined));
+}
+
 /** Bytes of the packed form, or 0 where the machine has none for this type and shape. */
 export type PackedSize = (form: PackedForm, type: DType, n: number, k: number) => number;
 
@@ -23,10 +30,7 @@ export function packWeights(
   sizeOf: PackedSize,
   int8: boolean,
 ): { readonly program: Program; readonly packed: readonly PackedUse[] } {
-  const roots = storageRoots(program);
-  const changed = new Set(
-    program.nodes.flatMap((node) => Object.values(ops[node.op].inPlace ?? {}).map((input) => roots.get(node.inputs[input] ?? -1))),
-  );
+  const changed = changedParameters(program);
   const values = new Map(program.values);
   const packed = new Map<string, PackedUse>();
   let nextId = Math.max(-1, ...program.values.keys()) + 1;

@@ -9,7 +9,7 @@ import type { OpName } from "../../ops/index.ts";
 import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } from "../backend.ts";
 import { GgmlExecutable } from "./ggml-executable.ts";
 import { GgmlTensor, newTensor } from "./ggml-tensor.ts";
-import { ggmlKernels, ggmlTranslations } from "./kernels.ts";
+import { ggmlDifferences, ggmlKernels, ggmlTranslations } from "./kernels.ts";
 import { type Ggml, ggmlFolders, loadGgml, type Pointer } from "./native.ts";
 import { Scope } from "./scope.ts";
 
@@ -42,6 +42,7 @@ export class GgmlDevice implements Device {
   readonly name: string;
   readonly description: string;
   readonly kernels = ggmlKernels;
+  readonly differs = ggmlDifferences;
   readonly g: Ggml;
   readonly backend: Pointer;
   readonly #device: Pointer;
@@ -66,7 +67,7 @@ export class GgmlDevice implements Device {
     this.backend = this.g.deviceInit(this.#device, null);
     if (this.backend === 0) throw new StarboxError("device_unsupported", `ggml: ${chip.name} could not be opened.`);
     const setThreads = this.g.procAddress(this.g.deviceRegistry(this.#device), "ggml_backend_set_n_threads");
-    this.g.setThreads(this.#device, this.backend, threads, setThreads);
+    this.g.setThreads(this.backend, threads, setThreads);
   }
 
   /** Asks ggml about every node that the translation makes, as its own scheduler does. */

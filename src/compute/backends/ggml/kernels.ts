@@ -1,6 +1,6 @@
 /** @file What ggml does with each operator: a translation, or the reason there is none. */
 import type { OpName } from "../../ops/index.ts";
-import type { KernelTable } from "../backend.ts";
+import type { KernelTable, KnownDifference } from "../backend.ts";
 import type { Translation } from "./scope.ts";
 import { productTranslations } from "./translate-products.ts";
 import { simpleTranslations } from "./translate-simple.ts";
@@ -47,3 +47,18 @@ export const ggmlTranslations: Readonly<Record<OpName, Translation | { readonly 
 export const ggmlKernels: KernelTable = Object.fromEntries(
   Object.entries(ggmlTranslations).map(([op, entry]) => [op, "unsupported" in entry ? entry : entry.kernel]),
 ) as KernelTable;
+
+const noNan = (why: string): KnownDifference => ({ why, within: "not a number" });
+const angles = (within: number): KnownDifference => ({
+  why: "ggml multiplies the angle up from pair to pair in f32, so it errs by a share of the angle itself",
+  within,
+});
+
+/** Of the processor's build; a chip's own differences are not known before somebody runs it. */
+export const ggmlDifferences: Readonly<Record<string, KnownDifference>> = {
+  "relu, NaN, infinities, extremes": noNan("ggml's relu turns NaN into 0"),
+  "reluBackward, NaN, infinities, extremes": noNan("ggml multiplies by the step, and NaN times 0 is NaN"),
+  "rope, interleaved": angles(10),
+  "rope, many tokens": angles(100), // angles to 199 over 32 pairs: 199 · 32 · 2⁻²⁴ = 4e-4, four times the limit of 1e-4, and more for small results
+  "rope, far positions": angles(2000),
+};

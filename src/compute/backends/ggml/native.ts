@@ -31,6 +31,8 @@ function library(folder: string, pattern: RegExp): string {
 }
 
 const loaded = new Map<string, Ggml>();
+/** Names of types are the process's: made once, however many devices are opened. */
+let threadsType: ReturnType<typeof koffi.proto> | undefined;
 
 /** Loads the libraries of a folder and registers its devices (the best processor build for this machine). */
 export function loadGgml(folder: string): Ggml {
@@ -128,8 +130,10 @@ function bind(base: Lib, registry: Lib) {
         compute.async(backend, graph, (error: unknown, status: number) => (error ? reject(error as Error) : resolve(status)));
       }),
     computeNow: compute as unknown as (backend: Pointer, graph: Pointer) => number,
-    setThreads: (device: Pointer, backend: Pointer, threads: number, procAddress: Pointer): void => {
-      if (procAddress !== 0) koffi.call(procAddress, koffi.proto(`void ggml_set_threads_${device}(${P} backend, int threads)`), backend, threads);
+    setThreads: (backend: Pointer, threads: number, procAddress: Pointer): void => {
+      if (procAddress === 0) return;
+      threadsType ??= koffi.proto(`void starbox_ggml_set_threads(${P} backend, int threads)`);
+      koffi.call(procAddress, threadsType, backend, threads);
     },
     // operators
     add: op("add", P, P),
