@@ -7,10 +7,11 @@ const allowed = {
   nn: ["base", "compute"],
   formats: ["base"],
   compute: ["base"], // no model, no text, no HTTP: usable alone
+  infer: ["base", "contracts", "compute", "nn", "formats"], // generation on our own operators; knows no catalogue and no process
   alignment: ["base", "compute", "nn", "formats"], // is a whole model right on a device? Engines to compare with are handed in
   storage: ["base", "contracts"],
   jobs: ["base", "contracts", "storage"], // the queue is a table
-  models: ["base", "contracts", "formats"],
+  models: ["base", "contracts", "formats", "compute", "infer"], // compute, infer: what an engine process loads
   knowledge: ["base", "contracts", "formats", "storage"], // storage: types only, app hands the thing in
   assistants: ["base", "contracts", "storage"], // storage: types only
   audit: ["base", "contracts", "storage"], // storage: types only
@@ -29,6 +30,7 @@ const allowed = {
     "nn",
     "formats",
     "alignment",
+    "infer",
     "storage",
     "jobs",
     "models",

@@ -237,6 +237,10 @@ def write_real(folder):
     with torch.no_grad():
         stages = run(model, meta, described["ids"])
     fingerprint = lambda row, probes: [*digits(row.norm(), 7), *digits(row[:4], 7), *[digits((row.double() * probe).sum(), 7)[0] for probe in probes]]
+    last = stages["pooled" if "pooled" in stages else "logits"]
+    # Every n-th number of the last stage as it is, and the largest of all: what "relative to the largest logit" is judged by.
+    every = max(1, last.shape[1] // 97)
+    values = {"every": every, "largest": float(f"{last.abs().max():.7g}"), "rows": [digits(row[::every], 8) for row in last]}
     layers = {}
     for name, rows in stages.items():
         probes = [signs(rows.shape[1], i) for i in range(3)]
@@ -244,7 +248,7 @@ def write_real(folder):
     path = root / "src" / "alignment" / "golden" / f"{described['name']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"by": f"transformers {transformers.__version__}, torch {torch.__version__.split('+')[0]}, float32", "sha256": described["sha256"],
-                                "ids": described["ids"], "stages": layers}).replace('], "', '],\n"') + "\n")
+                                "ids": described["ids"], "values": values, "stages": layers}).replace('], "', '],\n"') + "\n")
     print(path, path.stat().st_size, "bytes")
 
 

@@ -98,6 +98,12 @@ export const settingsTable = {
     parse: text,
   },
   embedder: { key: "STARBOX_EMBEDDER", doc: "Default embedder's id; empty: chosen automatically. `none`: words only.", fallback: "", parse: text },
+  engine: {
+    key: "STARBOX_ENGINE",
+    doc: "What runs language models: llama.cpp, or own (our operators: llama, qwen2, qwen3 and gemma3 models, on the processor).",
+    fallback: "llama.cpp" as "llama.cpp" | "own",
+    parse: oneOf("llama.cpp", "own"),
+  },
   threads: { key: "STARBOX_THREADS", doc: "Threads an engine may use; 0: all cores.", fallback: 0, parse: integer(0, 1024) },
   context: {
     key: "STARBOX_CONTEXT",

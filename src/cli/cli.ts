@@ -85,12 +85,13 @@ export type Cli = {
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  connect(): Promise<Connection>;
+  /** `changes`: settings of this command alone, where it opens the box itself. */
+  connect(changes?: Partial<Settings>): Promise<Connection>;
 };
 
 /** Runs `work` with a box and closes it, whatever happens. Returns what the command returns: its exit code (nothing: 0). */
-export async function withBox<T>(cli: Cli, work: (box: Connection) => Promise<T>): Promise<T> {
-  const box = await cli.connect();
+export async function withBox<T>(cli: Cli, work: (box: Connection) => Promise<T>, changes?: Partial<Settings>): Promise<T> {
+  const box = await cli.connect(changes);
   try {
     return await work(box);
   } finally {

@@ -45,7 +45,7 @@ export async function runCli(argv: readonly string[], parts: CliParts, options: 
           parts,
           signal: stop.signal,
           stdin: options.stdin ?? process.stdin,
-          connect: () => connect(settings, parts, terminal, stop.signal),
+          connect: (changes) => connect({ ...settings, ...changes }, parts, terminal, stop.signal),
         };
         code = (await work(cli)) ?? 0;
       },

@@ -20,6 +20,17 @@ export type GenerateRequest = {
   readonly temperature?: number;
   readonly topP?: number;
   readonly seed?: number;
+  /** Only the k likeliest; 0: all. */
+  readonly topK?: number;
+  /** Least probability, as a share of the likeliest's. */
+  readonly minP?: number;
+  /** Divides the logits of tokens that prompt or answer have; 1: none. */
+  readonly repetitionPenalty?: number;
+  /** Subtracted from the logits of tokens the answer has: once, and for every time. */
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  /** Added to the logits of tokens, by id. */
+  readonly logitBias?: Readonly<Record<string, number>>;
   readonly stop?: readonly string[];
   readonly tools?: readonly ToolDefinition[];
   readonly toolChoice?: ToolChoice;

@@ -1,6 +1,8 @@
 /** @file The door of `formats`: model files as bytes and values. No engine. */
 export { type EncodedPrompt, encodePrompt } from "./chat/encode-prompt.ts";
+export { toGrammarSchema, toolCallSchema } from "./chat/json-grammar.ts";
 export { fallbackTemplate, type PromptPiece, renderPrompt, type TemplateInput, type TemplateMessage } from "./chat/render-prompt.ts";
+export { newCallId, parseToolCall, TextGate } from "./chat/text-gate.ts";
 export { convertE5s1ToGguf, type E5s1, parseE5s1 } from "./e5s1.ts";
 export { GgufFile, type GgufTensorInfo } from "./gguf-file.ts";
 export { type GgufHeader, loadGgufHeader } from "./gguf-header.ts";

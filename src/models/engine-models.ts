@@ -1,4 +1,4 @@
-/** @file The contracts over engine processes: queue, retry, cancel. What an engine cannot give truly is refused here by name. */
+/** @file The contracts over engine processes: queue, retry, cancel. */
 import { StarboxError } from "#base";
 import type { EmbeddingModel, GenerateRequest, LanguageModel, Reranker, StreamPart, Usage } from "#contracts";
 import type { WireRequest } from "./engine/protocol.ts";
@@ -6,14 +6,6 @@ import { type EngineProcess, retryOnce } from "./engine-process.ts";
 import type { FairQueue } from "./fair-queue.ts";
 
 const nobody = "";
-
-function refuseLogprobs(request: GenerateRequest): void {
-  if (request.logprobs === undefined) return;
-  throw new StarboxError("unsupported", "This engine cannot give true log-probabilities while it samples.", {
-    hint: "Leave logprobs out.",
-    zh: { message: "此引擎在采样时无法给出真实的对数概率。", hint: "请去掉 logprobs 参数。" },
-  });
-}
 
 /** Parts as they arrive; ends or throws as the call does. */
 class PartChannel {
@@ -64,7 +56,6 @@ export class EngineLanguageModel implements LanguageModel {
   }
 
   async *stream(request: GenerateRequest): AsyncGenerator<StreamPart> {
-    refuseLogprobs(request);
     const { signal, person, onWait, onStopped, ...wire } = request;
     const release = await this.#queue.enter(person ?? nobody, signal, onWait);
     const leave = new AbortController();

@@ -9,7 +9,7 @@ import { FairQueue } from "./fair-queue.ts";
 import { availableMemoryBytes, planMemory, tooLarge } from "./memory-plan.ts";
 import type { ModelManifest } from "./model-store.ts";
 
-export type EngineSettings = Pick<Settings, "threads" | "context" | "parallel" | "queue" | "idleUnloadSeconds">;
+export type EngineSettings = Pick<Settings, "engine" | "threads" | "context" | "parallel" | "queue" | "idleUnloadSeconds">;
 
 export type EngineStatus = {
   readonly model: string;
@@ -113,6 +113,7 @@ export class Engines {
         return {
           type: "load",
           kind: manifest.kind,
+          engine: manifest.kind === "language" ? this.#settings.engine : "llama.cpp",
           filePath,
           fastPath: manifest.kind === "language" ? fastCopyPath(filePath) : null,
           contextTokens: options.contextTokens,

@@ -17,6 +17,7 @@ export type ModelsSettings = Pick<
   Settings,
   | "model"
   | "embedder"
+  | "engine"
   | "threads"
   | "context"
   | "parallel"
@@ -136,7 +137,7 @@ class ModelManager implements Models {
       sha256: manifest?.sha256 ?? entry?.sha256 ?? null,
       memoryBytes: entry?.memoryBytes ?? (manifest === undefined ? null : Math.round(manifest.sizeBytes * 1.15) + (256 << 20)),
       sources: entry?.sources.map((source) => source.kind) ?? [manifest?.source ?? "import"],
-      engine: "llama.cpp",
+      engine: (entry?.kind ?? manifest?.kind) === "language" && this.#options.settings.engine === "own" ? "own" : "llama.cpp",
       licence: entry?.licence ?? "unknown",
       languages: entry?.languages ?? [],
       quantisation: entry?.quantisation ?? null,

@@ -11,8 +11,19 @@ export type Weights = (name: string) => Value | null;
 export type Packed = {
   readonly ids: Value; // i32 [T]
   readonly positions: Value; // i32 [T]
-  readonly segments: Value; // i32 [n, 3]
+  readonly segments: Value; // i32 [n, 3]; read by nobody where `attend` is given
+  /** Attention over keys and values kept elsewhere (in pages, for generation). Default: over the rows themselves, by segments. */
+  readonly attend?: Attend;
 };
+
+/** q [T, H, W], k and v [T, G, W] already turned -> [T, H, W]. */
+export type Attend = (
+  layer: number,
+  q: Value,
+  k: Value,
+  v: Value,
+  params: { readonly scale: number /** 0: everything before. */; readonly window: number },
+) => Value;
 
 /** Everything that happens between `x` and a weight goes through here: training puts adapters in its place. */
 export type Project = (x: Value, weight: string, options?: { readonly residual?: Value }) => Value;
@@ -137,11 +148,9 @@ function attention({ graph, config, packed, project, norm, layer }: LayerContext
   const q = turn(headNorm(split(project(x, at("attn_q")), heads), heads, "attn_q_norm")); // [T, H, W]
   const k = turn(headNorm(split(project(x, at("attn_k")), kvHeads), kvHeads, "attn_k_norm")); // [T, G, W]
   const v = split(project(x, at("attn_v")), kvHeads); // [T, G, W]
-  const o = graph.apply("attention", [q, k, v, packed.segments, packed.positions], {
-    scale: config.attentionScale,
-    causal: 1,
-    window: local ? config.slidingWindow!.size : 0,
-  }); // [T, H, W]
+  const params = { scale: config.attentionScale, window: local ? config.slidingWindow!.size : 0 };
+  const o =
+    packed.attend?.(layer, q, k, v, params) ?? graph.apply("attention", [q, k, v, packed.segments, packed.positions], { ...params, causal: 1 }); // [T, H, W]
   return graph.apply("reshape", [o], { rank: 2, d0: tokens, d1: heads * headWidth });
 }
 

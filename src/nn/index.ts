@@ -4,7 +4,7 @@ import { decoderStages, headWeight, type Stage } from "./decoder.ts";
 import { encoderStages } from "./encoder.ts";
 
 export { type DecoderConfig, type EncoderConfig, type ModelConfig, type ModelMetadata, readModelConfig } from "./config.ts";
-export { buildDecoder, type DecoderOptions, headWeight, type Packed, type Project, type Stage, type Weights } from "./decoder.ts";
+export { type Attend, buildDecoder, type DecoderOptions, headWeight, type Packed, type Project, type Stage, type Weights } from "./decoder.ts";
 export { buildEncoder } from "./encoder.ts";
 
 /** A whole model as stages: those of its family, then what is read of it (a decoder's logits, an encoder's mean of each text's rows). */

@@ -1,5 +1,5 @@
 /** @file `starbox generate`: many prompts through one model, without a knowledge base. Output order is input order. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { StarboxError, toErrorRecord } from "#base";
 import type { ChatMessage, GenerateRequest, LanguageModel } from "#contracts";
 import { type Cli, withBox } from "../cli.ts";
@@ -13,6 +13,14 @@ type Flags = {
   readonly maxTokens?: number;
   readonly seed?: number;
   readonly parallel: number;
+  readonly engine?: "own" | "llama.cpp";
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly repetitionPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly stop?: readonly string[];
 };
 type Prompt = { readonly id?: unknown; readonly input: GenerateRequest["input"] };
 
@@ -35,6 +43,19 @@ export function addGenerate(program: Command, { add, t, run }: Builder): void {
     )
     .option("--temperature <X>", t("0: always the likeliest token", "0 表示总取最可能的词元"), decimal(0, 2), 0)
     .option("--max-tokens <N>", t("longest output", "输出的最大长度"), wholeNumber(1, 1 << 20))
+    .option("--top-p <P>", t("only the likeliest tokens that make up this share", "只在累计概率达到该值的词元中取样"), decimal(0, 1))
+    .option("--top-k <K>", t("only the K likeliest tokens", "只在概率最高的 K 个词元中取样"), wholeNumber(0, 1 << 20))
+    .option("--min-p <P>", t("only tokens at least this share as likely as the likeliest", "只取概率不低于最高概率该比例的词元"), decimal(0, 1))
+    .option("--repetition-penalty <X>", t("above 1: less of what was said", "大于 1 时减少重复"), decimal(0.01, 10))
+    .option("--presence-penalty <X>", t("subtracted once for words said", "对已出现的词元扣减一次"), decimal(-2, 2))
+    .option("--frequency-penalty <X>", t("subtracted for every time", "按出现次数扣减"), decimal(-2, 2))
+    .option("--stop <TEXT...>", t("texts that end an answer", "遇到即结束的文本"))
+    .addOption(
+      new Option(
+        "--engine <ENGINE>",
+        t("what runs the model, where no box is running (STARBOX_ENGINE)", "运行模型的引擎，仅在没有运行中的星匣时有效（STARBOX_ENGINE）"),
+      ).choices(["llama.cpp", "own"]),
+    )
     .option("--seed <N>", t("for temperatures above 0", "温度大于 0 时的随机种子"), wholeNumber(0, 2 ** 31 - 1))
     .option(
       "--parallel <N>",
@@ -45,11 +66,27 @@ export function addGenerate(program: Command, { add, t, run }: Builder): void {
     .action(async (flags: Flags) => {
       await run(async (cli) => {
         const prompts = readJsonLines(flags.prompts).map((line) => readPrompt(flags.prompts, line));
-        return await withBox(cli, async ({ services }) => await generateAll(cli, await services.models.languageModel(flags.model), prompts, flags));
+        return await withBox(
+          cli,
+          async ({ services, where }) => {
+            if (where === "box" && flags.engine !== undefined) throw engineOfBox();
+            return await generateAll(cli, await services.models.languageModel(flags.model), prompts, flags);
+          },
+          flags.engine === undefined ? {} : { engine: flags.engine },
+        );
       });
     });
   program.addCommand(command);
 }
+
+const engineOfBox = (): StarboxError =>
+  new StarboxError("usage", "A box is running; its models run on the engine it was started with, so --engine cannot be followed.", {
+    hint: "Stop it, give another folder with --data, or start it with STARBOX_ENGINE=own.",
+    zh: {
+      message: "已有星匣在运行，其模型使用启动时的引擎，无法按 --engine 切换。",
+      hint: "请先停止它，用 --data 指定其他文件夹，或以 STARBOX_ENGINE=own 启动。",
+    },
+  });
 
 function readPrompt(file: string, { line, value }: JsonLine): Prompt {
   const { messages, prompt } = value;
@@ -125,6 +162,13 @@ async function generateOne(model: LanguageModel, prompt: Prompt, flags: Flags, s
     signal,
     ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    ...(flags.topP === undefined ? {} : { topP: flags.topP }),
+    ...(flags.topK === undefined ? {} : { topK: flags.topK }),
+    ...(flags.minP === undefined ? {} : { minP: flags.minP }),
+    ...(flags.repetitionPenalty === undefined ? {} : { repetitionPenalty: flags.repetitionPenalty }),
+    ...(flags.presencePenalty === undefined ? {} : { presencePenalty: flags.presencePenalty }),
+    ...(flags.frequencyPenalty === undefined ? {} : { frequencyPenalty: flags.frequencyPenalty }),
+    ...(flags.stop === undefined ? {} : { stop: flags.stop }),
   });
   for await (const part of stream) {
     if (part.type === "text-delta") {

@@ -10,14 +10,13 @@ import {
   type LlamaModel,
   LlamaVocabularyType,
   type Token,
+  TokenBias,
 } from "node-llama-cpp";
 import { StarboxError } from "#base";
 import type { FinishReason, GenerateRequest, StreamPart, ToolDefinition } from "#contracts";
-import { fallbackTemplate, type PromptPiece, renderPrompt } from "#formats";
+import { fallbackTemplate, newCallId, type PromptPiece, parseToolCall, renderPrompt, TextGate, toGrammarSchema, toolCallSchema } from "#formats";
 import { preferFastCopy } from "./fast-copy.ts";
-import { toGrammarSchema, toolCallSchema } from "./json-grammar.ts";
 import type { EngineInfo, EngineLoad, WireRequest } from "./protocol.ts";
-import { newCallId, parseToolCall, TextGate } from "./text-gate.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 
 /** Prompt tokens between two looks at whether the reader has left. */
@@ -94,6 +93,11 @@ export class LanguageEngine {
   }
 
   async generate(request: WireRequest, signal: AbortSignal, emit: Emit): Promise<void> {
+    if (request.logprobs !== undefined)
+      throw new StarboxError("unsupported", "This engine cannot give true log-probabilities while it samples.", {
+        hint: "Leave logprobs out, or run the model on our own engine: STARBOX_ENGINE=own.",
+        zh: { message: "此引擎在采样时无法给出真实的对数概率。", hint: "请去掉 logprobs 参数，或以 STARBOX_ENGINE=own 使用自有引擎。" },
+      });
     const tools = request.toolChoice === "none" ? [] : (request.tools ?? []);
     const forced =
       tools.length > 0 && request.toolChoice !== undefined && request.toolChoice !== "auto" ? toolCallSchema(tools, request.toolChoice) : null;
@@ -262,9 +266,13 @@ export class LanguageEngine {
     const last = tokens[tokens.length - 1];
     if (last === undefined || limit < 1) return;
     let count = 0;
+    const answer: Token[] = [];
     const iterator = slot.sequence.evaluate([last], {
       temperature: request.temperature ?? 0.7,
       topP: request.topP ?? 0.95,
+      ...(request.topK === undefined ? {} : { topK: request.topK }),
+      ...(request.minP === undefined ? {} : { minP: request.minP }),
+      ...this.#biases(tokens, answer, request),
       ...(request.seed === undefined ? {} : { seed: request.seed >>> 0 }),
       ...(grammar === null ? {} : { grammarEvaluationState: new LlamaGrammarEvaluationState({ model: this.#model, grammar }) }),
     });
@@ -272,9 +280,24 @@ export class LanguageEngine {
       slot.work.prompt = tokens.length;
       slot.work.completion++;
       signal.throwIfAborted();
+      answer.push(token);
       yield token;
       if (++count >= limit) return;
     }
+  }
+
+  /** Penalties for what was said, and the caller's own wishes. The prompt's tokens count for repetition only. */
+  #biases(prompt: readonly Token[], answer: readonly Token[], request: WireRequest): Parameters<LlamaContextSequence["evaluate"]>[1] {
+    const { repetitionPenalty: penalty = 1, presencePenalty = 0, frequencyPenalty = 0, logitBias } = request;
+    const punishTokens = (): Token[] => (penalty === 1 ? [...answer] : [...prompt, ...answer]);
+    const bias = logitBias === undefined ? null : TokenBias.for(this.#model);
+    for (const [id, logit] of Object.entries(logitBias ?? {})) bias?.set(Number(id) as Token, { logit });
+    return {
+      ...(penalty === 1 && presencePenalty === 0 && frequencyPenalty === 0
+        ? {}
+        : { repeatPenalty: { punishTokens, penalty, presencePenalty, frequencyPenalty } }),
+      ...(bias === null ? {} : { tokenBias: bias }),
+    };
   }
 
   async #runText(

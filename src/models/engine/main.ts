@@ -1,12 +1,18 @@
 /** @file The engine process: one model, one parent. Loads what it is told, works on calls, ends when the box ends. */
 import os from "node:os";
 import { outbound, StarboxError, toErrorRecord } from "#base";
+import type { OwnEngine } from "#infer";
 import type { Embedder } from "./batch-embedder.ts";
 import type { LanguageEngine } from "./language-engine.ts";
 import type { EngineCall, EngineInfo, EngineLoad, FromEngine, ToEngine } from "./protocol.ts";
 import type { RankEngine } from "./rank-engine.ts";
 
-type Loaded = { readonly language?: LanguageEngine; readonly embedder?: Embedder; readonly ranker?: RankEngine; readonly info: EngineInfo };
+type Loaded = {
+  readonly language?: LanguageEngine | OwnEngine;
+  readonly embedder?: Embedder;
+  readonly ranker?: RankEngine;
+  readonly info: EngineInfo;
+};
 
 const send = (message: FromEngine): void => {
   if (process.connected) process.send?.(message);
@@ -18,6 +24,12 @@ outbound.seal();
 
 async function load(options: EngineLoad): Promise<Loaded> {
   if (options.nice !== 0) os.setPriority(options.nice); // before any library starts threads: they inherit it
+  if (options.kind === "language" && options.engine === "own") {
+    const [{ OwnEngine }, { CpuDevice, ensureNative }] = await Promise.all([import("#infer"), import("#compute")]);
+    const device = new CpuDevice({ library: await ensureNative(), threads: options.threads > 0 ? options.threads : os.availableParallelism() });
+    const language = await OwnEngine.load({ file: options.filePath, device, contextTokens: options.contextTokens, parallel: options.parallel });
+    return { language, info: language.info };
+  }
   if (options.kind === "language") {
     const { LanguageEngine } = await import("./language-engine.ts");
     const language = await LanguageEngine.load(options);

@@ -5,6 +5,7 @@ import type { GenerateRequest, JsonSchema, StreamPart } from "#contracts";
 export type EngineLoad = {
   readonly type: "load";
   readonly kind: "language" | "embedding" | "reranker";
+  readonly engine: "llama.cpp" | "own";
   readonly filePath: string;
   /** Where a faster copy of the same weights lies or may be put; null: do not look for one. */
   readonly fastPath: string | null;

@@ -3,7 +3,20 @@ import type { ChatMessage, GenerateRequest, ToolChoice } from "#contracts";
 import { badParameter, unsupported } from "./errors.ts";
 import type { ChatBody, ChatBodyMessage, CompletionBody } from "./schema.ts";
 
-type Sampling = Pick<GenerateRequest, "maxTokens" | "temperature" | "topP" | "seed" | "stop">;
+type Sampling = Pick<
+  GenerateRequest,
+  | "maxTokens"
+  | "temperature"
+  | "topP"
+  | "topK"
+  | "minP"
+  | "repetitionPenalty"
+  | "presencePenalty"
+  | "frequencyPenalty"
+  | "logitBias"
+  | "seed"
+  | "stop"
+>;
 
 export function readSampling(body: ChatBody | CompletionBody): Sampling {
   if ((body.n ?? 1) > 1)
@@ -14,6 +27,12 @@ export function readSampling(body: ChatBody | CompletionBody): Sampling {
     ...(maxTokens === null || maxTokens === undefined ? {} : { maxTokens }),
     ...(body.temperature === null || body.temperature === undefined ? {} : { temperature: body.temperature }),
     ...(body.top_p === null || body.top_p === undefined ? {} : { topP: body.top_p }),
+    ...(body.top_k === null || body.top_k === undefined ? {} : { topK: Math.max(0, body.top_k) }), // vLLM's −1 is "all"
+    ...(body.min_p === null || body.min_p === undefined ? {} : { minP: body.min_p }),
+    ...(body.repetition_penalty === null || body.repetition_penalty === undefined ? {} : { repetitionPenalty: body.repetition_penalty }),
+    ...(body.presence_penalty === null || body.presence_penalty === undefined ? {} : { presencePenalty: body.presence_penalty }),
+    ...(body.frequency_penalty === null || body.frequency_penalty === undefined ? {} : { frequencyPenalty: body.frequency_penalty }),
+    ...(body.logit_bias === null || body.logit_bias === undefined ? {} : { logitBias: body.logit_bias }),
     ...(body.seed === null || body.seed === undefined ? {} : { seed: body.seed }),
     ...(stop.length === 0 ? {} : { stop: stop.filter((text) => text !== "") }),
   };

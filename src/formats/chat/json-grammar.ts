@@ -1,6 +1,9 @@
 /** @file JSON Schema as people write it, turned into the part the engine's grammars can enforce. What cannot be enforced is refused by name, never ignored. */
 import { StarboxError } from "#base";
-import type { JsonSchema, ToolChoice, ToolDefinition } from "#contracts";
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+type ToolDefinition = { readonly name: string; readonly parameters?: JsonSchema };
+type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 const enforced = new Set([
   "type",

@@ -1,6 +1,7 @@
 /** @file Between tokens and the reader: holds back half stop strings and half tool calls, and finds whole ones. Pure text. */
 import { randomBytes } from "node:crypto";
-import type { ToolCall } from "#contracts";
+
+type ToolCall = { readonly id: string; readonly name: string; readonly arguments: string };
 
 export type Gated = { readonly text: string; readonly calls: readonly ToolCall[]; readonly stopped: boolean };
 
