@@ -18,6 +18,7 @@ import { fallbackTemplate, newCallId, type PromptPiece, parseToolCall, renderPro
 import { preferFastCopy } from "./fast-copy.ts";
 import type { EngineInfo, EngineLoad, WireRequest } from "./protocol.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
+import { TokenWriter } from "./token-writer.ts";
 
 /** Prompt tokens between two looks at whether the reader has left. */
 const promptStep = 256;
@@ -365,34 +366,6 @@ export class LanguageEngine {
 function stopped({ prompt, completion }: Work): StarboxError {
   const details = { promptTokens: prompt, completionTokens: completion };
   return new StarboxError("cancelled", "The request was cancelled.", { zh: { message: "请求已取消。" }, details });
-}
-
-/** Tokens to text, whole characters only. */
-class TokenWriter {
-  #pending: Token[] = [];
-  #before: Token[];
-  readonly #model: LlamaModel;
-  constructor(model: LlamaModel, prompt: readonly Token[]) {
-    this.#model = model;
-    this.#before = prompt.slice(-4);
-  }
-  push(token: Token): string {
-    this.#pending.push(token);
-    const text = this.#text();
-    // An unfinished character ends in the replacement mark; no character needs more than four tokens, so a longer one is truly broken.
-    return text.endsWith("\ufffd") && this.#pending.length < 5 ? "" : this.#take(text);
-  }
-  finish(): string {
-    return this.#pending.length === 0 ? "" : this.#take(this.#text().replace(/\ufffd+$/, ""));
-  }
-  #text(): string {
-    return this.#model.detokenize(this.#pending, false, this.#before);
-  }
-  #take(text: string): string {
-    this.#before = [...this.#before, ...this.#pending].slice(-4);
-    this.#pending = [];
-    return text;
-  }
 }
 
 function commonPrefix(a: readonly Token[], b: readonly Token[]): number {
