@@ -55,7 +55,14 @@ async function openCpu(options: OperatorsOptions): Promise<CpuDevice> {
   const library = await ensureNative("release", (done, all) => {
     if (done === 1) options.note(`Compiling the native kernels, ${all} files …`, `正在编译原生算子，共 ${all} 个文件……`);
   });
-  const device = new CpuDevice({ library, threads: threadsOf(options), ...(options.isa === null ? {} : { isa: options.isa }) });
+  // Of models only: samples and benchmarks make their weights up.
+  const packCache = { folder: path.join(options.dataDir, "cache", "packed"), maxBytes: options.packCacheMb * 2 ** 20 };
+  const device = new CpuDevice({
+    library,
+    threads: threadsOf(options),
+    ...(options.isa === null ? {} : { isa: options.isa }),
+    ...(options.model === null || packCache.maxBytes === 0 ? {} : { packCache }),
+  });
   builds.set(device, `${path.basename(path.dirname(library))} ${device.isa}`);
   return device;
 }

@@ -119,6 +119,12 @@ export const settingsTable = {
     fallback: 900,
     parse: integer(0, 1 << 30),
   },
+  packCacheMb: {
+    key: "STARBOX_PACK_CACHE_MB",
+    doc: "Disk space in the data folder for weights as our own kernels rearrange them, so that a model is rearranged once and not at every load; 0: not kept.",
+    fallback: 2048,
+    parse: integer(0, 1 << 30),
+  },
   parseMemoryMb: { key: "STARBOX_PARSE_MEMORY_MB", doc: "Memory ceiling of one parsing process.", fallback: 1024, parse: integer(64, 1 << 20) },
   parseTimeoutSeconds: { key: "STARBOX_PARSE_TIMEOUT", doc: "Time ceiling for reading one file.", fallback: 300, parse: integer(1, 86_400) },
   maxFileMb: { key: "STARBOX_MAX_FILE_MB", doc: "Largest file accepted.", fallback: 512, parse: integer(1, 1 << 20) },

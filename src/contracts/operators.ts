@@ -76,6 +76,8 @@ export type OperatorBenchRow = OperatorBenchCase | OperatorBenchSummary;
 export type OperatorsOptions = {
   /** Results of verification and measurement are kept here: maturity is computed from them. */
   readonly dataDir: string;
+  /** For rearranged weights of models, in `dataDir`; 0: not kept. */
+  readonly packCacheMb: number;
   readonly device: string | null;
   readonly model: string | null;
   readonly only: string | null;

@@ -21,6 +21,7 @@ type Flags = {
 
 const optionsOf = ({ signal, terminal, settings }: Cli, flags: Flags): OperatorsOptions => ({
   dataDir: settings.data,
+  packCacheMb: settings.packCacheMb,
   device: flags.device ?? null,
   model: flags.model ?? null,
   only: flags.only ?? null,

@@ -98,8 +98,9 @@ export function compareTensors(
     const allowed = relative * Math.abs(e) + absolute + (more.elements?.[i] ?? 0);
     const excess = Math.abs(e - g) === 0 ? 0 : Math.abs(e - g) / allowed;
     if (excess > worst) [worst, worstAt] = [excess, i];
-    // Of the size of what was summed: where terms cancel, the value's own last place says nothing.
-    const distance = ulps(e, g, Math.max(Math.abs(e), norm), bits);
+    // Of the size of what was summed: where terms cancel, the value's own last place says nothing; and beyond what its operands' condition explains.
+    const unexplained = Math.max(0, Math.abs(e - g) - (more.elements?.[i] ?? 0));
+    const distance = ulps(0, unexplained, Math.max(Math.abs(e), norm), bits);
     sum += distance;
     counted++;
     most = Math.max(most, distance);

@@ -1,4 +1,5 @@
 /** @file Our own kernels on this machine's processor. Compiles a program into one native plan; a run is one native call. */
+import path from "node:path";
 import { StarboxError } from "#base";
 import { type DType, dtypes, specBytes, type TensorSpec } from "../../dtype.ts";
 import { fuseEpilogue } from "../../graph/passes/fuse-epilogue.ts";
@@ -12,6 +13,7 @@ import { CpuExecutable } from "./cpu-executable.ts";
 import { cpuKernels, kernelOf } from "./kernels.ts";
 import { CpuTensor, NativeMemory } from "./memory.ts";
 import { type Address, loadNative, type Native } from "./native.ts";
+import { contentHash, PackCache, type PackCacheOptions } from "./pack-cache.ts";
 import { changedParameters, packWeights } from "./pack-weights.ts";
 import { paddedOutputs, tensorsBytes } from "./plan-bytes.ts";
 
@@ -24,6 +26,8 @@ export type CpuOptions = {
   /** Microseconds an idle thread spins before it sleeps. */
   readonly spinUs?: number;
   readonly pin?: boolean;
+  /** Keeps rearranged quantised weights on disk: see pack-cache.ts. Float weights are rearranged about as fast as they are read and hashed. */
+  readonly packCache?: PackCacheOptions;
 };
 
 /** A rearranged copy; `renew` makes it again when its weight has changed since. */
@@ -38,6 +42,8 @@ export class CpuDevice implements Device {
   readonly native: Native;
   readonly pool: Address;
   readonly threads: number;
+  readonly packCache: PackCache | null;
+  readonly #build: string;
   readonly #packed = new WeakMap<CpuTensor, Map<string, Packed>>();
   #turn: Promise<unknown> = Promise.resolve();
   #disposed = false;
@@ -45,6 +51,8 @@ export class CpuDevice implements Device {
   constructor(options: CpuOptions) {
     this.native = loadNative(options.library);
     this.threads = options.threads;
+    this.packCache = options.packCache === undefined ? null : new PackCache(options.packCache);
+    this.#build = path.basename(path.dirname(options.library));
     this.#chooseTier(options.isa);
     this.pool = this.native.poolCreate(options.threads, options.spinUs ?? 50, options.pin ? 1 : 0);
     if (this.pool === 0) throw new StarboxError("native_failed", this.native.lastError());
@@ -184,8 +192,24 @@ export class CpuDevice implements Device {
     let made = -1;
     const renew = (): void => {
       if (made === weight.version) return;
-      const status = this.native.pack(this.pool, formIds[form], dtypes[from].id, n, k, weight.memory.address, memory.address);
-      if (status !== 0) throw new StarboxError("native_failed", `Packing "${weight.name}" failed: ${this.native.lastError()}`);
+      const cache = dtypes[from].kind === "quantized" ? this.packCache : null;
+      const content = cache === null ? "" : contentHash(new Uint8Array(weight.memory.view()));
+      const cacheKey = {
+        build: this.#build,
+        isa: this.isa,
+        layout: this.native.packedLayout(formIds[form], dtypes[from].id),
+        form,
+        from,
+        n,
+        k,
+        content,
+      };
+      const target = new Uint8Array(memory.view());
+      if (cache === null || !cache.read(cacheKey, target)) {
+        const status = this.native.pack(this.pool, formIds[form], dtypes[from].id, n, k, weight.memory.address, memory.address);
+        if (status !== 0) throw new StarboxError("native_failed", `Packing "${weight.name}" failed: ${this.native.lastError()}`);
+        cache?.write(cacheKey, target);
+      }
       made = weight.version;
     };
     renew();
