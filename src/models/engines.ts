@@ -1,5 +1,6 @@
 /** @file The engines of the models in use: one process a model (for an embedder one for questions and one a core for passages), made when first asked for, with its queue. Knows files, not the catalogue. */
 import os from "node:os";
+import path from "node:path";
 import { type Logger, type Settings, StarboxError } from "#base";
 import type { EmbeddingModel, LanguageModel, Reranker } from "#contracts";
 import type { EngineLoad } from "./engine/protocol.ts";
@@ -9,7 +10,8 @@ import { FairQueue } from "./fair-queue.ts";
 import { availableMemoryBytes, planMemory, tooLarge } from "./memory-plan.ts";
 import type { ModelManifest } from "./model-store.ts";
 
-export type EngineSettings = Pick<Settings, "engine" | "threads" | "context" | "parallel" | "queue" | "idleUnloadSeconds">;
+export type EngineSettings = Pick<Settings, "engine" | "threads" | "context" | "parallel" | "queue" | "idleUnloadSeconds"> &
+  Partial<Pick<Settings, "packCacheMb">>;
 
 export type EngineStatus = {
   readonly model: string;
@@ -116,6 +118,7 @@ export class Engines {
           engine: manifest.kind === "language" ? this.#settings.engine : "llama.cpp",
           filePath,
           fastPath: manifest.kind === "language" ? fastCopyPath(filePath) : null,
+          packCache: this.#packCache(filePath),
           contextTokens: options.contextTokens,
           parallel: options.parallel,
           threads: options.threads,
@@ -125,6 +128,12 @@ export class Engines {
         };
       },
     });
+  }
+
+  /** Beside the models' folder, in the data folder. */
+  #packCache(filePath: string): EngineLoad["packCache"] {
+    const { packCacheMb = 0 } = this.#settings;
+    return packCacheMb === 0 ? null : { folder: path.join(path.dirname(path.dirname(filePath)), "cache", "packed"), maxBytes: packCacheMb * 2 ** 20 };
   }
 
   #createLanguage(manifest: ModelManifest): Engine {

@@ -26,7 +26,11 @@ async function load(options: EngineLoad): Promise<Loaded> {
   if (options.nice !== 0) os.setPriority(options.nice); // before any library starts threads: they inherit it
   if (options.kind === "language" && options.engine === "own") {
     const [{ OwnEngine }, { CpuDevice, ensureNative }] = await Promise.all([import("#infer"), import("#compute")]);
-    const device = new CpuDevice({ library: await ensureNative(), threads: options.threads > 0 ? options.threads : os.availableParallelism() });
+    const device = new CpuDevice({
+      library: await ensureNative(),
+      threads: options.threads > 0 ? options.threads : os.availableParallelism(),
+      ...(options.packCache === null ? {} : { packCache: options.packCache }),
+    });
     const language = await OwnEngine.load({ file: options.filePath, device, contextTokens: options.contextTokens, parallel: options.parallel });
     return { language, info: language.info };
   }

@@ -9,6 +9,8 @@ export type EngineLoad = {
   readonly filePath: string;
   /** Where a faster copy of the same weights lies or may be put; null: do not look for one. */
   readonly fastPath: string | null;
+  /** Where our own engine keeps weights as its kernels rearrange them; null: nowhere. */
+  readonly packCache: { readonly folder: string; readonly maxBytes: number } | null;
   readonly contextTokens: number;
   readonly parallel: number;
   /** 0: all cores. */
