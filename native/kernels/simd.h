@@ -7,6 +7,10 @@
 #if defined(SB_EMULATE)
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
+#undef _mm512_madd_epi16  // SIMDe 0.7.4 gives this name the masked form's four arguments
+#define _mm512_madd_epi16(a, b)                                                                                   \
+  _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_madd_epi16(_mm512_castsi512_si256(a), _mm512_castsi512_si256(b))), \
+                     _mm256_madd_epi16(_mm512_extracti64x4_epi64(a, 1), _mm512_extracti64x4_epi64(b, 1)), 1)
 #elif defined(__x86_64__)
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own AVX-512 headers start from undefined vectors
