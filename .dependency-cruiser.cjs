@@ -8,6 +8,7 @@ const allowed = {
   formats: ["base"],
   compute: ["base"], // no model, no text, no HTTP: usable alone
   infer: ["base", "contracts", "compute", "nn", "formats"], // generation on our own operators; knows no catalogue and no process
+  train: ["base", "contracts", "compute", "nn", "formats"], // from examples to adapters; text becomes tokens through what app hands in
   alignment: ["base", "compute", "nn", "formats"], // is a whole model right on a device? Engines to compare with are handed in
   storage: ["base", "contracts"],
   jobs: ["base", "contracts", "storage"], // the queue is a table
@@ -31,6 +32,7 @@ const allowed = {
     "formats",
     "alignment",
     "infer",
+    "train",
     "storage",
     "jobs",
     "models",

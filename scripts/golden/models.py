@@ -252,7 +252,5 @@ def write_real(folder):
     print(path, path.stat().st_size, "bytes")
 
 
-if sys.argv[1:2] == ["tiny"]:
-    write_tiny()
-else:
-    write_real(sys.argv[2])
+if __name__ == "__main__":
+    write_tiny() if sys.argv[1:2] == ["tiny"] else write_real(sys.argv[2])

@@ -196,6 +196,13 @@ async function* idleMemory(options: BenchOptions): AsyncGenerator<Measured> {
   yield { case: "start until ready, no model", unit: "s", starbox: same(Math.round(readySeconds * 100) / 100) };
 }
 
+async function* trainStep(options: BenchOptions): AsyncGenerator<Measured> {
+  yield* (await import("./train-bench.ts")).benchStep(options, dataOf(options.settings));
+}
+async function* trainConsultations(options: BenchOptions): AsyncGenerator<Measured> {
+  yield* (await import("./train-bench.ts")).benchConsultations(options, dataOf(options.settings));
+}
+
 /** Each measurement by its cases, which can also be run alone. */
 const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   retrieve: { quality: retrieveQuality, large: retrieveLarge },
@@ -203,6 +210,7 @@ const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   ingest: { words: ingestWords, vectors: ingestVectors },
   load: { people: loadPeople, ingest: loadIngest, records: loadRecords },
   idle: { memory: idleMemory },
+  train: { step: trainStep, consultations: trainConsultations },
 };
 
 export const benchNames = Object.keys(benches);

@@ -20,6 +20,7 @@ const parts: CliParts = {
   serve: async (settings, options) => await (await import("./serve.ts")).serve(settings, options),
   workshop: async () => (await import("./workshop.ts")).workshop,
   operators: async () => (await import("./operators.ts")).operators,
+  training: async () => (await import("./training.ts")).training,
   benchNames,
   bench: runBench,
 };

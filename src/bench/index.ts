@@ -9,3 +9,4 @@ export { measureRecords } from "./records.ts";
 export { measureRetrieve } from "./retrieve.ts";
 export { measureLarge } from "./retrieve-large.ts";
 export { spawnBox } from "./spawned-box.ts";
+export { type Consultations, makeConsultations } from "./consultations.ts";

@@ -33,6 +33,9 @@ const refusing: CliParts = {
   operators: async () => {
     throw new StarboxError("device_unsupported", "There is no device.");
   },
+  training: async () => {
+    throw new StarboxError("device_unsupported", "There is no device.");
+  },
   benchNames: ["idle"],
   async *bench() {
     yield { name: "idle", case: "memory", unit: "MB", starbox: { min: 1, median: 2, max: 3 }, machine: "m", commit: "c" };

@@ -1,6 +1,6 @@
 /** @file What a command is given: the terminal, a way to the box, settings. The parts that only `app` can build come in here. */
 import { loadSettings, type Settings } from "#base";
-import type { Actor, BackupInfo, BenchRow, Operators, Services } from "#contracts";
+import type { Actor, BackupInfo, BenchRow, Operators, Services, Training } from "#contracts";
 import type { Terminal } from "./terminal.ts";
 
 /** The box in this process, without HTTP. */
@@ -65,6 +65,7 @@ export type CliParts = {
   serve(settings: Settings, options: { readonly terminal: Terminal; readonly signal: AbortSignal }): Promise<void>;
   workshop(): Promise<Workshop>;
   operators(): Promise<Operators>;
+  training(): Promise<Training>;
   readonly benchNames: readonly string[];
   bench(name: string, options: BenchOptions): AsyncIterable<BenchRow>;
 };

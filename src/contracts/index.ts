@@ -45,6 +45,7 @@ export type {
   OperatorsOptions,
   OperatorVerifyRow,
 } from "./operators.ts";
+export type { Training, TrainingOptions, TrainLine } from "./training.ts";
 export type { PageInfo, PageInput, PageService } from "./pages.ts";
 export type { AccessEntry, AccessList, Directory, Invitation, PeopleService, SessionInfoRow } from "./people.ts";
 export type {

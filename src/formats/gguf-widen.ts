@@ -6,7 +6,7 @@ const q5Type = 6;
 const q8Type = 8;
 const q5Bytes = 22;
 const q8Bytes = 34;
-const headerCeiling = 128 << 20;
+export const headerCeiling = 128 << 20;
 const scalarBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
 
 type Tensor = { readonly name: Buffer; readonly shape: readonly number[]; readonly type: number; readonly offset: number };
@@ -15,7 +15,8 @@ type Layout = { readonly metadata: Buffer; readonly tensors: readonly Tensor[]; 
 const invalid = (what: string): StarboxError =>
   new StarboxError("model_invalid", `This GGUF cannot be rewritten: ${what}.`, { zh: { message: `无法改写该 GGUF：${what}。` } });
 
-function readLayout(bytes: Buffer): Layout {
+/** Metadata as its raw bytes, and where tensors lie. */
+export function readLayout(bytes: Buffer): Layout {
   let at = 0;
   const take = (size: number): Buffer => {
     if (!(size >= 0) || at + size > bytes.length) throw invalid("its header ends early");

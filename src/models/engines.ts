@@ -46,6 +46,7 @@ export class Engines {
   readonly #settings: EngineSettings;
   readonly #logger: Logger;
   readonly #filePath: (manifest: ModelManifest) => string;
+  readonly #adapterPath: (manifest: ModelManifest) => string | null;
   /** Ids of the catalogue's language models that need at most so many bytes. */
   readonly #fitting: (bytes: number) => readonly string[];
   readonly #freeBytes: () => number;
@@ -54,12 +55,14 @@ export class Engines {
     readonly settings: EngineSettings;
     readonly logger: Logger;
     readonly filePath: (manifest: ModelManifest) => string;
+    readonly adapterPath: (manifest: ModelManifest) => string | null;
     readonly fitting: (bytes: number) => readonly string[];
     readonly freeBytes?: () => number;
   }) {
     this.#settings = options.settings;
     this.#logger = options.logger;
     this.#filePath = options.filePath;
+    this.#adapterPath = options.adapterPath;
     this.#fitting = options.fitting;
     this.#freeBytes = options.freeBytes ?? availableMemoryBytes;
   }
@@ -82,7 +85,7 @@ export class Engines {
       });
     }
     const known = this.#engines.get(manifest.id);
-    if (known !== undefined && known.manifest.sha256 === manifest.sha256) return known;
+    if (known !== undefined && known.manifest.sha256 === manifest.sha256 && known.manifest.adapter?.sha256 === manifest.adapter?.sha256) return known;
     const engine =
       kind === "language" ? this.#createLanguage(manifest) : kind === "embedding" ? this.#createEmbedding(manifest) : this.#createReranker(manifest);
     this.#engines.set(manifest.id, engine);
@@ -117,6 +120,7 @@ export class Engines {
           kind: manifest.kind,
           engine: manifest.kind === "language" ? this.#settings.engine : "llama.cpp",
           filePath,
+          adapterPath: this.#adapterPath(manifest),
           fastPath: manifest.kind === "language" ? fastCopyPath(filePath) : null,
           packCache: this.#packCache(filePath),
           contextTokens: options.contextTokens,

@@ -2,12 +2,17 @@
 import { fork } from "node:child_process";
 import path from "node:path";
 import { StarboxError } from "#base";
-import type { LlamaRequest, LlamaValues } from "./engine/llama-values.ts";
+import type { LlamaRequest, LlamaTexts, LlamaValues } from "./engine/llama-values.ts";
 
 const fromSource = import.meta.filename.endsWith(".ts");
 
 /** Throws `unsupported` where llama.cpp's library cannot be called directly, `engine_failed` with its words otherwise. */
-export function computeWithLlama(request: LlamaRequest, signal: AbortSignal): Promise<LlamaValues> {
+export const computeWithLlama = (request: LlamaRequest, signal: AbortSignal): Promise<LlamaValues> => askLlama<LlamaValues>(request, signal);
+
+/** Logits of the chosen rows of each text, [rows, vocabulary]. Throws as computeWithLlama does. */
+export const logitsWithLlama = (request: LlamaTexts, signal: AbortSignal): Promise<readonly Float32Array[]> => askLlama(request, signal);
+
+function askLlama<T>(request: LlamaRequest | LlamaTexts, signal: AbortSignal): Promise<T> {
   const entry = path.join(import.meta.dirname, "engine", fromSource ? "llama-values.ts" : "llama-values.js");
   const child = fork(entry, [], {
     execArgv: fromSource ? ["--conditions=starbox-source"] : [],
@@ -23,7 +28,7 @@ export function computeWithLlama(request: LlamaRequest, signal: AbortSignal): Pr
       reject(new StarboxError("cancelled", "The comparison was cancelled.", { zh: { message: "对比已取消。" } }));
     };
     signal.addEventListener("abort", stop, { once: true });
-    child.once("message", (message: { readonly values?: LlamaValues; readonly failed?: string }) => {
+    child.once("message", (message: { readonly values?: T; readonly failed?: string }) => {
       if (message.values !== undefined) resolve(message.values);
       else fail(message.failed ?? "no answer");
     });

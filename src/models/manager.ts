@@ -92,6 +92,7 @@ class ModelManager implements Models {
       settings: options.settings,
       logger: options.logger,
       filePath: (manifest) => this.#store.filePath(manifest),
+      adapterPath: (manifest) => this.#store.adapterPath(manifest),
       fitting: (bytes) => this.#catalogue.models.filter((entry) => entry.kind === "language" && entry.memoryBytes <= bytes).map((entry) => entry.id),
       ...(options.freeBytes === undefined ? {} : { freeBytes: options.freeBytes }),
     });

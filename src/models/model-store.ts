@@ -22,6 +22,8 @@ const manifest = z.object({
   contextTokens: z.number().nullable(),
   dimensions: z.number().nullable(),
   addedAt: z.string(),
+  /** A trained adapter on top of `file`; it lies in the same folder. */
+  adapter: z.object({ file: z.string().regex(/^sha256-[0-9a-f]{64}\.gguf$/), sha256: z.string(), base: z.string() }).optional(),
 });
 
 export type ModelManifest = z.infer<typeof manifest>;
@@ -31,8 +33,12 @@ export type ModelStore = {
   list(): readonly ModelManifest[];
   find(id: string): ModelManifest | undefined;
   filePath(model: ModelManifest): string;
+  /** Of a model that is an adapter; null otherwise. */
+  adapterPath(model: ModelManifest): string | null;
   /** Moves a finished file to its address and writes the manifest, in that order, both durable. */
   add(tempPath: string, about: Omit<ModelManifest, "file" | "addedAt">): Promise<ModelManifest>;
+  /** A trained adapter becomes a model id of its own, over its base's file. */
+  addAdapter(tempPath: string, about: { readonly id: string; readonly base: ModelManifest; readonly sha256: string }): Promise<ModelManifest>;
   /** The manifest goes first; the file when no other manifest names it. */
   remove(id: string): Promise<void>;
 };
@@ -43,7 +49,8 @@ export function createModelStore(folder: string, now: () => Date = () => new Dat
   const read = (file: string): ModelManifest | undefined => {
     try {
       const found = manifest.parse(JSON.parse(fs.readFileSync(file, "utf8")));
-      return fs.existsSync(path.join(folder, found.file)) ? found : undefined;
+      const files = [found.file, ...(found.adapter === undefined ? [] : [found.adapter.file])];
+      return files.every((name) => fs.existsSync(path.join(folder, name))) ? found : undefined;
     } catch {
       return undefined; // not ours, or half gone: as if it were not there
     }
@@ -54,27 +61,42 @@ export function createModelStore(folder: string, now: () => Date = () => new Dat
       .filter((name) => name.endsWith(".json"))
       .map((name) => read(path.join(folder, name)))
       .filter((found) => found !== undefined);
+  /** Moves a finished file to its address. */
+  const place = async (tempPath: string, sha256: string): Promise<string> => {
+    const file = `sha256-${sha256}.gguf`;
+    await syncFile(tempPath);
+    await fsp.rename(tempPath, path.join(folder, file));
+    return file;
+  };
+  const write = async (added: ModelManifest): Promise<ModelManifest> => {
+    const draft = `${manifestPath(added.id)}.new`;
+    await fsp.writeFile(draft, `${JSON.stringify(added, null, 2)}\n`);
+    await syncFile(draft);
+    await fsp.rename(draft, manifestPath(added.id));
+    await syncFile(folder);
+    return added;
+  };
   return {
     folder,
     list,
     find: (id) => read(manifestPath(id)),
     filePath: (model) => path.join(folder, model.file),
+    adapterPath: ({ adapter }) => (adapter === undefined ? null : path.join(folder, adapter.file)),
     async add(tempPath, about) {
-      const file = `sha256-${about.sha256}.gguf`;
-      await syncFile(tempPath);
-      await fsp.rename(tempPath, path.join(folder, file));
-      const added: ModelManifest = { ...about, file, addedAt: now().toISOString() };
-      const draft = `${manifestPath(about.id)}.new`;
-      await fsp.writeFile(draft, `${JSON.stringify(added, null, 2)}\n`);
-      await syncFile(draft);
-      await fsp.rename(draft, manifestPath(about.id));
-      await syncFile(folder);
-      return added;
+      const file = await place(tempPath, about.sha256);
+      return await write({ ...about, file, addedAt: now().toISOString() });
+    },
+    async addAdapter(tempPath, { id, base, sha256 }) {
+      const file = await place(tempPath, sha256);
+      const added = { ...base, id, name: id, source: "training", addedAt: now().toISOString(), adapter: { file, sha256, base: base.id } };
+      return await write(added);
     },
     async remove(id) {
       const found = read(manifestPath(id));
       await fsp.rm(manifestPath(id), { force: true });
-      if (found !== undefined && !list().some((other) => other.file === found.file)) await fsp.rm(path.join(folder, found.file), { force: true });
+      const named = new Set(list().flatMap((other) => [other.file, ...(other.adapter === undefined ? [] : [other.adapter.file])]));
+      for (const file of found === undefined ? [] : [found.file, found.adapter?.file])
+        if (file !== undefined && !named.has(file)) await fsp.rm(path.join(folder, file), { force: true });
     },
   };
 }

@@ -34,6 +34,8 @@ export type DecoderOptions = {
   /** Sees values on the way, for comparison layer by layer. */
   readonly tap?: (name: string, value: Value) => void;
   readonly project?: Project;
+  /** i32 [S]: only these rows of the result are wanted. The last layer computes nothing of the others that they do not need; the result is [S, D]. */
+  readonly rows?: Value;
 };
 
 /** y = x Wᵀ (+ bias, + residual), with the weight and bias of that name. */
@@ -58,13 +60,14 @@ export type Stage = {
 
 /** The stages of a decoder in order: embedding, layers, last norm. */
 export function decoderStages(config: DecoderConfig): readonly Stage[] {
-  const context = (graph: Graph, weights: Weights, packed: Packed, { activations: as = "f32", project, tap }: DecoderOptions = {}) => ({
+  const context = (graph: Graph, weights: Weights, packed: Packed, { activations: as = "f32", project, tap, rows }: DecoderOptions = {}) => ({
     graph,
     config,
     weights,
     packed,
     as,
     tap,
+    rows,
     project: project ?? plainProjection(graph, weights, as),
     norm: (x: Value, name: string): Value => graph.apply("rmsNorm", [x, required(weights, name)], { eps: config.normEpsilon }, { as }),
   });
@@ -99,11 +102,15 @@ export function buildStages(stages: readonly Stage[], graph: Graph, weights: Wei
   return x!;
 }
 
-function decoderLayer(context: LayerContext, x: Value): Value {
-  const { graph, config, project, norm, layer, tap } = context;
+function decoderLayer(context: LayerContext, before: Value): Value {
+  const { graph, config, project, norm, layer, tap, rows } = context;
   const at = (name: string): string => `blk.${layer}.${name}.weight`;
-  const attended = attention(context, norm(x, at("attn_norm"))); // [T, H·W]
-  tap?.(`blk.${layer}.attention`, attended);
+  const last = layer === config.layers - 1;
+  /** What follows the last attention works row by row. */
+  const wanted = (value: Value): Value => (rows === undefined || !last ? value : graph.apply("embedding", [value, rows], {}, typeOf(value)));
+  const whole = attention(context, norm(before, at("attn_norm"))); // [T, H·W]
+  tap?.(`blk.${layer}.attention`, whole);
+  const [attended, x] = [wanted(whole), wanted(before)];
   const mixed = config.postNorms
     ? graph.apply("add", [x, norm(project(attended, at("attn_output")), at("post_attention_norm"))])
     : project(attended, at("attn_output"), { residual: x }); // [T, D]
@@ -114,6 +121,8 @@ function decoderLayer(context: LayerContext, x: Value): Value {
     : project(gated, at("ffn_down"), { residual: mixed }); // [T, D]
 }
 
+const typeOf = (value: Value) => ({ as: value.spec.dtype });
+
 type LayerContext = {
   readonly graph: Graph;
   readonly config: DecoderConfig;
@@ -123,6 +132,7 @@ type LayerContext = {
   readonly project: Project;
   readonly norm: (x: Value, name: string) => Value;
   readonly tap: DecoderOptions["tap"] | undefined;
+  readonly rows: Value | undefined;
   readonly layer: number;
 };
 

@@ -18,6 +18,7 @@ import { addPrivacy } from "./privacy.ts";
 import { addRestore } from "./restore.ts";
 import { addService } from "./service.ts";
 import { addStart } from "./start.ts";
+import { addTrain } from "./train.ts";
 import { addUsage } from "./usage.ts";
 
 export const commands: readonly ((program: Command, builder: Builder) => void)[] = [
@@ -40,4 +41,5 @@ export const commands: readonly ((program: Command, builder: Builder) => void)[]
   addService,
   addBench,
   addOps,
+  addTrain,
 ];

@@ -25,6 +25,8 @@ export type CompileOptions = {
   readonly optimize?: boolean;
   /** Products with quantised weights may round their activations to int8, as llama.cpp does: several times faster, not exact. Default: exact. */
   readonly int8?: boolean;
+  /** Executables compiled with it use one arena between them, as large as the largest needs: for many shapes of one program. Default: an arena each. */
+  readonly sharedArena?: boolean;
 };
 
 export type MemoryNeed = { readonly arenaBytes: number; readonly scratchBytes: number; readonly inputBytes: number; readonly packedBytes: number };

@@ -74,6 +74,7 @@ export class LanguageEngine {
       batchSize: promptStep,
       ignoreMemorySafetyChecks: true,
       ...(options.threads > 0 ? { threads: options.threads } : {}),
+      ...(options.adapterPath === null ? {} : { lora: options.adapterPath }),
     });
     const slots = Array.from({ length: options.parallel }, () => ({
       sequence: context.getSequence(),

@@ -136,6 +136,9 @@ export type LlamaLibrary = {
   readonly sequenceEmbedding: (context: Pointer, sequence: number) => Pointer;
   readonly vocabularySize: (vocabulary: Pointer) => number;
   readonly logits: (context: Pointer) => Pointer;
+  /** Answers null when the file is no adapter of this model. It goes with the model. */
+  readonly loadAdapter: (model: Pointer, file: string) => Pointer;
+  readonly setAdapter: (context: Pointer, adapter: Pointer) => void;
   readonly clearMemory: (context: Pointer) => void;
   /** A function that llama.cpp calls about every tensor it computes; `wanted` chooses by name whose numbers `take` gets. */
   readonly observe: (wanted: (name: string) => boolean, take: (name: string, values: Float32Array) => void) => unknown;
@@ -199,6 +202,11 @@ function bindClear(llama: ReturnType<typeof koffi.load>): LlamaLibrary["clearMem
   return (context) => clear(memory(context), true);
 }
 
+function bindSetAdapter(llama: ReturnType<typeof koffi.load>): LlamaLibrary["setAdapter"] {
+  const set = llama.func("int32 llama_set_adapters_lora(void*, void*, size_t, float*)") as (c: Pointer, a: BigUint64Array, n: number, s: Float32Array) => number;
+  return (context, adapter) => void set(context, BigUint64Array.of(BigInt(koffi.address(adapter as never))), 1, Float32Array.of(1));
+}
+
 function bindObserve(base: ReturnType<typeof koffi.load>): LlamaLibrary["observe"] {
   const nameOf = base.func("const char* ggml_get_name(void*)") as (tensor: Pointer) => string;
   const elements = base.func("int64 ggml_nelements(void*)") as (tensor: Pointer) => number;
@@ -250,6 +258,8 @@ function bind(): LlamaLibrary | null {
     decode: llama.func("llama_decode", "int32", ["void*", batchStruct]) as unknown as LlamaLibrary["decode"],
     vocabularySize: llama.func("int32 llama_vocab_n_tokens(void*)"),
     logits: llama.func("void* llama_get_logits(void*)"),
+    loadAdapter: llama.func("void* llama_adapter_lora_init(void*, const char*)"),
+    setAdapter: bindSetAdapter(llama),
     clearMemory: bindClear(llama),
     observe: bindObserve(base),
     dropPages: bindDropPages(),

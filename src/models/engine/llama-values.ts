@@ -10,6 +10,13 @@ export type LlamaRequest = {
   readonly greedy: number;
   readonly pooled: boolean;
 };
+/** Logits of chosen rows of several texts, with an adapter or without: what serving would sample from. */
+export type LlamaTexts = {
+  readonly file: string;
+  readonly adapter: string | null;
+  readonly texts: readonly { readonly ids: Int32Array; readonly rows: Int32Array }[];
+  readonly threads: number;
+};
 export type LlamaValues = {
   readonly ids: Int32Array;
   /** By our stages' names. */
@@ -114,11 +121,41 @@ function answer({ file, ids, threads, greedy, pooled }: LlamaRequest): LlamaValu
   return { ids: sequence, stages, logits, prefillSeconds, decodeSeconds };
 }
 
+/** Keys and values in f32, no flash attention: the network is compared, not what a cache rounds. */
+function logitsOf({ file, adapter, texts, threads }: LlamaTexts): Float32Array[] {
+  const library = loadLlamaLibrary();
+  if (library === null) throw new Error("this platform's llama.cpp library is of a release whose layout is not known");
+  const model = library.loadModel(file, { ...library.modelDefaults(), n_gpu_layers: 0, use_extra_bufts: false });
+  if (model === null) throw new Error(`llama.cpp cannot load ${file}`);
+  const vocabulary = library.vocabularySize(library.vocabulary(model));
+  const room = Math.max(64, ...texts.map(({ ids }) => ids.length));
+  const sizes = { n_ctx: room, n_batch: room, n_ubatch: room, n_seq_max: 1, n_threads: threads, n_threads_batch: threads };
+  const context = library.createContext(model, { ...library.contextDefaults(), ...sizes, flash_attn_type: 0, type_k: 0, type_v: 0 });
+  if (adapter !== null) {
+    const loaded = library.loadAdapter(model, adapter);
+    if (loaded === null) throw new Error(`llama.cpp cannot load the adapter ${adapter}`);
+    library.setAdapter(context, loaded);
+  }
+  const results = texts.map(({ ids, rows }) => {
+    library.clearMemory(context);
+    step(library, context, ids, 0, true);
+    const all = koffi.view(library.logits(context) as never, ids.length * vocabulary * 4) as ArrayBuffer;
+    const chosen = new Float32Array(rows.length * vocabulary);
+    rows.forEach((row, i) => {
+      chosen.set(new Float32Array(all, row * vocabulary * 4, vocabulary), i * vocabulary);
+    });
+    return chosen;
+  });
+  library.freeContext(context);
+  library.freeModel(model);
+  return results;
+}
+
 const reply = (message: object): void => void process.send?.(message, undefined, {}, () => process.disconnect?.());
 
-process.once("message", (request: LlamaRequest) => {
+process.once("message", (request: LlamaRequest | LlamaTexts) => {
   try {
-    reply({ values: answer(request) });
+    reply({ values: "texts" in request ? logitsOf(request) : answer(request) });
   } catch (error) {
     reply({ failed: (error as Error).message });
   }

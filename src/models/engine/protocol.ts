@@ -7,6 +7,8 @@ export type EngineLoad = {
   readonly kind: "language" | "embedding" | "reranker";
   readonly engine: "llama.cpp" | "own";
   readonly filePath: string;
+  /** A trained adapter that the context is made with. */
+  readonly adapterPath: string | null;
   /** Where a faster copy of the same weights lies or may be put; null: do not look for one. */
   readonly fastPath: string | null;
   /** Where our own engine keeps weights as its kernels rearrange them; null: nowhere. */

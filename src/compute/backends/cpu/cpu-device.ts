@@ -7,15 +7,17 @@ import { mergeCommon } from "../../graph/passes/merge-common.ts";
 import { removeDead } from "../../graph/passes/remove-dead.ts";
 import { printNode } from "../../graph/print.ts";
 import { type Node, type Program, runPasses } from "../../graph/program.ts";
+import { planMemory } from "../../memory/plan-memory.ts";
 import { ops } from "../../ops/index.ts";
-import type { CompileOptions, Device, DeviceTensor, Executable, TensorData } from "../backend.ts";
-import { CpuExecutable } from "./cpu-executable.ts";
+import type { CompileOptions, Device, DeviceTensor, Executable, MemoryNeed, TensorData } from "../backend.ts";
+import { CpuExecutable, type SharedMemory } from "./cpu-executable.ts";
 import { cpuKernels, kernelOf } from "./kernels.ts";
 import { CpuTensor, NativeMemory } from "./memory.ts";
 import { type Address, loadNative, type Native } from "./native.ts";
 import { contentHash, PackCache, type PackCacheOptions } from "./pack-cache.ts";
-import { changedParameters, packWeights } from "./pack-weights.ts";
+import { changedParameters, type PackedUse, packWeights } from "./pack-weights.ts";
 import { paddedOutputs, tensorsBytes } from "./plan-bytes.ts";
+import { SharedArena } from "./shared-arena.ts";
 
 export type CpuOptions = {
   /** The compiled library: see `ensureNative`. */
@@ -45,6 +47,9 @@ export class CpuDevice implements Device {
   readonly packCache: PackCache | null;
   readonly #build: string;
   readonly #packed = new WeakMap<CpuTensor, Map<string, Packed>>();
+  readonly #shared: SharedMemory;
+  /** Answers of whyNot: the layers of a model ask the same again. */
+  readonly #checked = new Map<string, string | null>();
   #turn: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
@@ -55,6 +60,7 @@ export class CpuDevice implements Device {
     this.#build = path.basename(path.dirname(options.library));
     this.#chooseTier(options.isa);
     this.pool = this.native.poolCreate(options.threads, options.spinUs ?? 50, options.pin ? 1 : 0);
+    this.#shared = { arena: new SharedArena(this.native, "arena"), scratch: new SharedArena(this.native, "scratch") };
     if (this.pool === 0) throw new StarboxError("native_failed", this.native.lastError());
   }
 
@@ -75,12 +81,21 @@ export class CpuDevice implements Device {
     if (id < 0) return `this build has no kernel "${kernel}"`;
     const outputs = paddedOutputs(node);
     const specs = [...node.inputs, ...outputs].map((value) => (value === null ? null : program.values.get(value)!.spec));
+    const question = JSON.stringify([id, specs, node.params]);
+    const known = this.#checked.get(question);
+    if (known !== undefined) return known;
+    const answer = this.#ask(id, node, specs, outputs.length);
+    this.#checked.set(question, answer);
+    return answer;
+  }
+
+  #ask(id: number, node: Node, specs: readonly (TensorSpec | null)[], outputs: number): string | null {
     using memory = new NativeMemory(this.native, "operands", specs.length * 64);
     const bytes = tensorsBytes(specs.map((spec) => ({ spec: spec ?? { dtype: "f32", shape: [] }, buffer: 0, offset: 0 })));
     new Uint8Array(memory.view()).set(bytes);
     const addresses = BigUint64Array.from(specs, (spec, i) => (spec === null ? 0n : BigInt(memory.address + i * 64)));
     const params = Float64Array.from([...Object.values(node.params), 0]);
-    return this.native.kernelCheck(id, addresses, node.inputs.length, outputs.length, params, params.length - 1);
+    return this.native.kernelCheck(id, addresses, node.inputs.length, outputs, params, params.length - 1);
   }
 
   tensor(name: string, spec: TensorSpec, data?: TensorData): DeviceTensor {
@@ -88,20 +103,7 @@ export class CpuDevice implements Device {
   }
 
   compile(program: Program, options: CompileOptions = {}): Executable {
-    const passes =
-      options.optimize === false
-        ? [["remove dead", removeDead] as const]
-        : ([
-            ["remove dead", removeDead],
-            ["merge common", mergeCommon],
-            ["fuse epilogue", fuseEpilogue],
-          ] as const);
-    const lowered = runPasses(program, passes, options.watch);
-    const { program: final, packed } =
-      options.optimize === false
-        ? { program: lowered, packed: [] }
-        : packWeights(lowered, (form, type, n, k) => this.#packedBytes(form, type, n, k), options.int8 ?? false);
-    options.watch?.("pack weights", final);
+    const { final, packed } = this.#lower(program, options);
     for (const node of final.nodes) {
       const why = this.whyNot(final, node);
       if (why !== null) throw new StarboxError("device_unsupported", `${this.name}: ${printNode(final, node)}: ${why}.`);
@@ -121,7 +123,7 @@ export class CpuDevice implements Device {
       given.set(use.id, memory);
       renewals.push(renew);
     }
-    return new CpuExecutable(this, final, given, {
+    const weights = {
       packedBytes: packed.reduce((sum, { spec }) => sum + specBytes(spec), 0),
       before: () => {
         for (const renew of renewals) renew();
@@ -129,7 +131,37 @@ export class CpuDevice implements Device {
       after: () => {
         for (const tensor of written) tensor.changed();
       },
-    });
+    };
+    return new CpuExecutable(this, final, given, weights, options.sharedArena ? this.#shared : null);
+  }
+
+  /** Bytes a compiled program would need, without its scratch; nothing is allocated. */
+  memoryOf(program: Program, options: CompileOptions = {}): Omit<MemoryNeed, "scratchBytes"> {
+    const { final, packed } = this.#lower(program, options);
+    const inputs = [...final.values.values()].filter(({ kind }) => kind === "input");
+    return {
+      arenaBytes: planMemory(final).arenaBytes,
+      inputBytes: inputs.reduce((sum, { spec }) => sum + specBytes(spec), 0),
+      packedBytes: packed.reduce((sum, { spec }) => sum + specBytes(spec), 0),
+    };
+  }
+
+  #lower(program: Program, options: CompileOptions): { readonly final: Program; readonly packed: readonly PackedUse[] } {
+    const passes =
+      options.optimize === false
+        ? [["remove dead", removeDead] as const]
+        : ([
+            ["remove dead", removeDead],
+            ["merge common", mergeCommon],
+            ["fuse epilogue", fuseEpilogue],
+          ] as const);
+    const lowered = runPasses(program, passes, options.watch);
+    const { program: final, packed } =
+      options.optimize === false
+        ? { program: lowered, packed: [] }
+        : packWeights(lowered, (form, type, n, k) => this.#packedBytes(form, type, n, k), options.int8 ?? false);
+    options.watch?.("pack weights", final);
+    return { final, packed };
   }
 
   /** One run at a time: the pool is one. */
@@ -147,6 +179,7 @@ export class CpuDevice implements Device {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    for (const memory of Object.values(this.#shared)) memory[Symbol.dispose]();
     this.native.poolFree(this.pool);
   }
 

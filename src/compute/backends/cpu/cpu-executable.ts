@@ -13,6 +13,10 @@ import { kernelOf } from "./kernels.ts";
 import { NativeMemory } from "./memory.ts";
 import { type Address, memoryAt } from "./native.ts";
 import { nodesBytes, type PlanTensor, paddedOutputs, tensorsBytes } from "./plan-bytes.ts";
+import type { SharedArena } from "./shared-arena.ts";
+
+/** What executables of one device take turns in. */
+export type SharedMemory = { readonly arena: SharedArena; readonly scratch: SharedArena };
 
 /** Of the weights this program shares with others: what to do around a run, and how much their packed forms take. */
 export type SharedWeights = { readonly packedBytes: number; readonly before: () => void; readonly after: () => void };
@@ -28,16 +32,24 @@ export class CpuExecutable implements Executable {
   readonly #plan: Address;
   /** The nodes that run: views do not. */
   readonly #nodes: readonly Node[];
-  readonly #owned: readonly [arena: NativeMemory, inputs: NativeMemory, scratch: NativeMemory, control: NativeMemory];
+  readonly #owned: readonly [inputs: NativeMemory, control: NativeMemory, ...own: NativeMemory[]];
+  readonly #arena: () => NativeMemory;
+  readonly #scratch: () => NativeMemory;
   readonly #borrowed: readonly Disposable[];
   readonly #buffers: BigUint64Array;
   readonly #bufferBytes: BigInt64Array;
   readonly #inputOffsets = new Map<string, number>();
-  readonly #outputs = new Map<string, { readonly buffer: NativeMemory; readonly offset: number; readonly id: number }>();
+  readonly #outputs = new Map<string, { readonly buffer: NativeMemory | "arena"; readonly offset: number; readonly id: number }>();
   #running = 0;
   #disposed = false;
 
-  constructor(device: CpuHost, program: Program, given: ReadonlyMap<number, NativeMemory>, weights: SharedWeights) {
+  constructor(
+    device: CpuHost,
+    program: Program,
+    given: ReadonlyMap<number, NativeMemory>,
+    weights: SharedWeights,
+    shared: SharedMemory | null = null,
+  ) {
     checkProgram(program);
     this.#device = device;
     this.#weights = weights;
@@ -85,20 +97,17 @@ export class CpuExecutable implements Executable {
     if (this.#plan === 0) throw new StarboxError("native_failed", native.lastError());
     const scratchBytes = Number(native.planScratch(this.#plan, device.threads));
     this.memory = { arenaBytes, scratchBytes, inputBytes, packedBytes: weights.packedBytes };
-    this.#owned = [
-      new NativeMemory(native, "arena", arenaBytes),
-      new NativeMemory(native, "inputs", inputBytes),
-      new NativeMemory(native, "scratch", scratchBytes),
-      new NativeMemory(native, "control", 64),
-    ];
+    const own = shared === null ? [new NativeMemory(native, "arena", arenaBytes), new NativeMemory(native, "scratch", scratchBytes)] : [];
+    this.#owned = [new NativeMemory(native, "inputs", inputBytes), new NativeMemory(native, "control", 64), ...own];
+    this.#arena = () => own[0] ?? shared!.arena.atLeast(arenaBytes);
+    this.#scratch = () => own[1] ?? shared!.scratch.atLeast(scratchBytes);
     this.#borrowed = parameters.map(([, memory]) => memory.borrow());
-    const [arena, inputs] = this.#owned;
-    const all = [arena, inputs, ...parameters.map(([, memory]) => memory)];
-    this.#buffers = BigUint64Array.from(all, (memory) => BigInt(memory.address));
-    this.#bufferBytes = BigInt64Array.from(all, (memory) => BigInt(memory.bytes));
+    const rest = [this.#owned[0], ...parameters.map(([, memory]) => memory)];
+    this.#buffers = BigUint64Array.from([0n, ...rest.map((memory) => BigInt(memory.address))]);
+    this.#bufferBytes = BigInt64Array.from([0n, ...rest.map((memory) => BigInt(memory.bytes))]);
     for (const [name, id] of program.outputs) {
       const { buffer, offset } = tensors[index.get(id)!]!;
-      this.#outputs.set(name, { buffer: all[buffer]!, offset, id });
+      this.#outputs.set(name, { buffer: buffer === 0 ? "arena" : rest[buffer - 1]!, offset, id });
     }
   }
 
@@ -113,7 +122,10 @@ export class CpuExecutable implements Executable {
     this.#weights.before();
     this.#writeInputs(inputs);
     const { native, pool } = this.#device;
-    const [, , scratch, control] = this.#owned;
+    const [, control] = this.#owned;
+    const [arena, scratch] = [this.#arena(), this.#scratch()];
+    this.#buffers[0] = BigInt(arena.address);
+    this.#bufferBytes[0] = BigInt(arena.bytes);
     // Memory both sides see: cancel flag, node under way.
     const flags = new Int32Array(memoryAt(control.address, 8));
     flags[0] = signal?.aborted ? 1 : 0;
@@ -136,7 +148,7 @@ export class CpuExecutable implements Executable {
   }
 
   #writeInputs(inputs: Readonly<Record<string, TensorData>>): void {
-    const area = this.#owned[1].view();
+    const area = this.#owned[0].view();
     for (const name of Object.keys(inputs)) {
       if (!this.#inputOffsets.has(name))
         throw new StarboxError("tensor_invalid", `There is no input "${name}"; there are ${[...this.#inputOffsets.keys()].join(", ")}.`);
@@ -149,10 +161,10 @@ export class CpuExecutable implements Executable {
     }
   }
 
-  #readOutput({ buffer, offset, id }: { readonly buffer: NativeMemory; readonly offset: number; readonly id: number }): TensorData {
+  #readOutput({ buffer, offset, id }: { readonly buffer: NativeMemory | "arena"; readonly offset: number; readonly id: number }): TensorData {
     const { spec } = this.program.values.get(id)!;
     const bytes = specBytes(spec);
-    return typedView(spec.dtype, buffer.view(offset, Math.max(bytes, 1)).slice(0, bytes), 0, bytes);
+    return typedView(spec.dtype, (buffer === "arena" ? this.#arena() : buffer).view(offset, Math.max(bytes, 1)).slice(0, bytes), 0, bytes);
   }
 
   #alive(): void {

@@ -1,0 +1,77 @@
+/** @file Lines of `starbox train`: what people script against. The work is `train`'s. */
+export type TrainLine =
+  | {
+      readonly type: "data";
+      readonly rows: number;
+      readonly validation: number;
+      readonly tokens: number;
+      readonly learned: number;
+      readonly cut: number;
+      readonly empty: number;
+    }
+  | { readonly type: "estimate"; readonly memoryBytes: number; readonly seconds: number; readonly steps: number }
+  | {
+      readonly type: "packing";
+      readonly packing: "shared" | "plain" | "none";
+      readonly why: string;
+      readonly tokens: number;
+      readonly rows: number;
+      readonly learned: number;
+      readonly microBatches: number;
+    }
+  | {
+      readonly type: "step";
+      readonly step: number;
+      readonly steps: number;
+      readonly epoch: number;
+      readonly loss: number;
+      readonly lr: number;
+      readonly gradientNorm: number;
+      readonly tokensPerSecond: number;
+      readonly etaSeconds: number;
+      readonly memoryBytes: number;
+    }
+  | { readonly type: "validation"; readonly step: number; readonly loss: number; readonly best: boolean }
+  | { readonly type: "export"; readonly peft: string; readonly gguf: string; readonly sha256: string }
+  | {
+      readonly type: "served";
+      readonly ok: boolean;
+      readonly tokens: number;
+      readonly meanLogprobDifference: number;
+      readonly meanLogprobLimit: number;
+      readonly servedKl: number;
+      readonly bareKl: number;
+      readonly servedKlLimit: number;
+    }
+  | {
+      readonly type: "done";
+      readonly run: string;
+      /** A model id; null where it is not offered. */
+      readonly adapter: string | null;
+      readonly sha256: string;
+      readonly seconds: number;
+      readonly peakBytes: number;
+      readonly steps: number;
+      readonly stoppedEarly: boolean;
+      readonly folder: string;
+    };
+
+export type TrainingOptions = {
+  readonly dataDir: string;
+  /** The run.json as it was read; paths in it are relative to `folder`. */
+  readonly run: unknown;
+  readonly folder: string;
+  /** Only the estimate. */
+  readonly estimate: boolean;
+  /** A run to go on with, by its id. */
+  readonly resume: string | null;
+  readonly signal: AbortSignal;
+  readonly note: (english: string, chinese: string) => void;
+};
+
+/** The trainer as the command line sees it. */
+export type Training = {
+  /** Every key of run.json with its default. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  train(options: TrainingOptions): AsyncIterable<TrainLine>;
+};
