@@ -5,7 +5,16 @@ import { adapterValues, loadWeights, parseRunConfig, planAdapters, Stepper, trai
 import { tinyBase, tinyExamples } from "./tiny-base.ts";
 
 const [folder, threads, more] = process.argv.slice(2) as [string, string, string];
-const run = parseRunConfig({ base: "tiny", dataset: "-", rank: 4, epochs: 12, batch: 4, learningRate: 0.01, checkpointEvery: 3, ...(JSON.parse(more) as object) });
+const run = parseRunConfig({
+  base: "tiny",
+  dataset: "-",
+  rank: 4,
+  epochs: 12,
+  batch: 4,
+  learningRate: 0.01,
+  checkpointEvery: 3,
+  ...(JSON.parse(more) as object),
+});
 const base = tinyBase();
 const examples = tinyExamples(18, { prefix: 20, seed: 5 });
 using device = new CpuDevice({ library: await ensureNative(), threads: Number(threads) });

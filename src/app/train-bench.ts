@@ -2,12 +2,12 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { type Consultations, makeConsultations } from "#bench";
 import { StarboxError } from "#base";
+import { type Consultations, makeConsultations } from "#bench";
 import type { BenchOptions } from "#cli";
 import type { BenchRow } from "#contracts";
 import { createModelStore } from "#models";
-import { batchAt, type Example, learningRateAt, packExamples, parseRunConfig, rightAnswers, type RunConfig, Session } from "#train";
+import { batchAt, type Example, learningRateAt, packExamples, parseRunConfig, type RunConfig, rightAnswers, Session } from "#train";
 import { type PeerRow, startTrainPeer, type TrainPeer, writePeerModel } from "./train-peer.ts";
 import { findBase } from "./training.ts";
 
@@ -50,9 +50,18 @@ async function openPeer(options: BenchOptions, session: Session, run: RunConfig,
   const stepper = await session.stepper();
   const metadata = Object.fromEntries([...session.model.source.metadata].filter(([key]) => !key.startsWith("tokenizer.")));
   const model = path.join(folder, "peer");
-  await writePeerModel(model, { ...metadata, vocabulary: session.model.config.vocabulary }, session.stepOptions.tensors, async (name) => stepper.weight(name));
+  await writePeerModel(model, { ...metadata, vocabulary: session.model.config.vocabulary }, session.stepOptions.tensors, async (name) =>
+    stepper.weight(name),
+  );
   const targets = [...new Set(session.stepOptions.adapters.map(({ target }) => target))];
-  const peer = await startTrainPeer(python, { folder: model, threads: session.device.threads, rank: run.rank, alpha: run.alpha, targets, learningRate: run.learningRate });
+  const peer = await startTrainPeer(python, {
+    folder: model,
+    threads: session.device.threads,
+    rank: run.rank,
+    alpha: run.alpha,
+    targets,
+    learningRate: run.learningRate,
+  });
   options.note(`peer: ${peer.about}`, `对比程序：${peer.about}`);
   return peer;
 }
@@ -91,10 +100,14 @@ export async function* benchConsultations(options: BenchOptions, data: string): 
       const since = performance.now();
       const training = session.train({ checkpoints: false });
       for (let next = await training.next(); next.done !== true; next = await training.next())
-        if (next.value.type === "packing") options.note(`packing ${next.value.packing}: ${next.value.why}`, `打包 ${next.value.packing}：${next.value.why}`);
+        if (next.value.type === "packing")
+          options.note(`packing ${next.value.packing}: ${next.value.why}`, `打包 ${next.value.packing}：${next.value.why}`);
       found.seconds.push((performance.now() - since) / 1000);
       found.right.push((await rightAnswers(stepper, heldOut, options.signal)).right);
-      options.note(`seed ${seed}: ${found.seconds.at(-1)!.toFixed(1)} s, ${found.right.at(-1)} of ${heldOut.length} right`, `种子 ${seed}：${found.seconds.at(-1)!.toFixed(1)} 秒，${found.right.at(-1)}/${heldOut.length} 正确`);
+      options.note(
+        `seed ${seed}: ${found.seconds.at(-1)!.toFixed(1)} s, ${found.right.at(-1)} of ${heldOut.length} right`,
+        `种子 ${seed}：${found.seconds.at(-1)!.toFixed(1)} 秒，${found.right.at(-1)}/${heldOut.length} 正确`,
+      );
       if (peer !== null) {
         const answer = await peer.ask({ do: "run", seed, batches: batchesOf(session, run), heldOut: heldOut.map(rowOf) });
         found.peerSeconds.push(answer.seconds);
@@ -110,7 +123,17 @@ export async function* benchConsultations(options: BenchOptions, data: string): 
     case: `60 consultations, 5 epochs, r 16, batch 4, ${seeds.length} seeds`,
     unit: "s",
     starbox: spread(found.seconds, 1),
-    ...(withPeer ? { peers: { torch: spread(found.peerSeconds, 1) }, ratio: { torch: spread(found.seconds.map((s, i) => found.peerSeconds[i]! / s), 2) } } : {}),
+    ...(withPeer
+      ? {
+          peers: { torch: spread(found.peerSeconds, 1) },
+          ratio: {
+            torch: spread(
+              found.seconds.map((s, i) => found.peerSeconds[i]! / s),
+              2,
+            ),
+          },
+        }
+      : {}),
   };
   const [low, high] = wilson(
     found.right.reduce((a, b) => a + b, 0),
@@ -152,7 +175,17 @@ export async function* benchStep(options: BenchOptions, data: string): AsyncGene
       case: "0.5B LoRA r 8, T 512, a whole step",
       unit: "tok/s",
       starbox: spread(ours, 1),
-      ...(theirs.length === 0 ? {} : { peers: { torch: spread(theirs, 1) }, ratio: { torch: spread(ours.map((value, i) => value / theirs[i]!), 2) } }),
+      ...(theirs.length === 0
+        ? {}
+        : {
+            peers: { torch: spread(theirs, 1) },
+            ratio: {
+              torch: spread(
+                ours.map((value, i) => value / theirs[i]!),
+                2,
+              ),
+            },
+          }),
     };
   } finally {
     await peer?.[Symbol.asyncDispose]();

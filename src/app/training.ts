@@ -42,11 +42,11 @@ async function* run(options: TrainingOptions): AsyncGenerator<TrainLine> {
   const id = options.resume ?? newId("run");
   const folder = path.join(options.dataDir, "training", id);
   if (options.resume !== null && !fs.existsSync(folder))
-    throw new StarboxError("not_found", `There is no run "${id}".`, { hint: `Runs lie in ${path.dirname(folder)}.`, zh: { message: `没有训练“${id}”。`, hint: `训练保存在 ${path.dirname(folder)}。` } });
-  options.note(
-    `run ${id}: ${JSON.stringify({ ...config, base: config.base })}`,
-    `训练 ${id}：${JSON.stringify(config)}`,
-  );
+    throw new StarboxError("not_found", `There is no run "${id}".`, {
+      hint: `Runs lie in ${path.dirname(folder)}.`,
+      zh: { message: `没有训练“${id}”。`, hint: `训练保存在 ${path.dirname(folder)}。` },
+    });
+  options.note(`run ${id}: ${JSON.stringify({ ...config, base: config.base })}`, `训练 ${id}：${JSON.stringify(config)}`);
   const continueFrom = config.continueFrom === null ? null : path.resolve(options.folder, config.continueFrom);
   const sessionOptions: SessionOptions = {
     run: { ...config, continueFrom },
@@ -64,6 +64,7 @@ async function* run(options: TrainingOptions): AsyncGenerator<TrainLine> {
   await fsp.writeFile(path.join(folder, "run.json"), `${JSON.stringify(config, null, 2)}\n`);
   const metrics = await fsp.open(path.join(folder, "metrics.jsonl"), "a");
   try {
+    const started = performance.now();
     const training = session.train();
     let next = await training.next();
     for (; next.done !== true; next = await training.next()) {
@@ -71,20 +72,26 @@ async function* run(options: TrainingOptions): AsyncGenerator<TrainLine> {
       yield next.value;
     }
     const outcome = next.value;
+    const [trained, peak] = [(performance.now() - started) / 1000, peakBytes()];
     const exported = await session.export();
     yield exported;
     const served = await checkServed(session, base.file, exported.gguf, options.signal);
     yield { type: "served", ...served };
-    const adapter = served.ok && base.manifest !== null ? await offer(store, base.manifest, exported.gguf, config.name ?? `${config.base}-${id.slice(-6)}`) : null;
+    const adapter =
+      served.ok && base.manifest !== null ? await offer(store, base.manifest, exported.gguf, config.name ?? `${config.base}-${id.slice(-6)}`) : null;
     if (served.ok && base.manifest === null)
-      options.note("The base is a file outside the box: import it first to have adapters as models.", "底座是盒子外的文件：先导入后，适配器才能作为模型使用。");
+      options.note(
+        "The base is a file outside the box: import it first to have adapters as models.",
+        "底座是盒子外的文件：先导入后，适配器才能作为模型使用。",
+      );
     yield {
       type: "done",
       run: id,
       adapter,
       sha256: exported.sha256,
       seconds: (performance.now() - since) / 1000,
-      peakBytes: peakBytes(),
+      trainingSeconds: trained,
+      peakBytes: peak,
       steps: outcome.steps,
       stoppedEarly: outcome.stoppedEarly,
       folder,
@@ -101,7 +108,10 @@ async function checkServed(session: Session, baseFile: string, adapterFile: stri
     await session.writeSameWeights(sameFile);
     return await session.compareWithServing(
       ({ texts, adapter, sameWeights }) =>
-        logitsWithLlama({ file: sameWeights ? sameFile : baseFile, adapter: adapter ? adapterFile : null, texts, threads: session.device.threads }, signal),
+        logitsWithLlama(
+          { file: sameWeights ? sameFile : baseFile, adapter: adapter ? adapterFile : null, texts, threads: session.device.threads },
+          signal,
+        ),
       signal,
     );
   } finally {

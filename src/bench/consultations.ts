@@ -30,7 +30,11 @@ const classes: Readonly<Record<string, string>> = {
 const instruction = `你是咨询台的分类员。阅读下面的咨询，判断它属于哪一类，只回答类别名称。类别：${Object.values(classes).join("、")}。`;
 
 export type LabelledRow = {
-  readonly messages: readonly [{ readonly role: "system"; readonly content: string }, { readonly role: "user"; readonly content: string }, { readonly role: "assistant"; readonly content: string }];
+  readonly messages: readonly [
+    { readonly role: "system"; readonly content: string },
+    { readonly role: "user"; readonly content: string },
+    { readonly role: "assistant"; readonly content: string },
+  ];
 };
 export type Consultations = { readonly training: readonly LabelledRow[]; readonly heldOut: readonly LabelledRow[] };
 
@@ -50,16 +54,21 @@ export function makeConsultations(data: string, trainingEach = 3, heldOutEach = 
     });
   const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
   const each = Object.entries(classes).map(([subject, label]) => {
-    const lines = fs.readFileSync(path.join(folder, `${subject}.csv`), "utf8").split(/\r?\n/).slice(1);
+    const lines = fs
+      .readFileSync(path.join(folder, `${subject}.csv`), "utf8")
+      .split(/\r?\n/)
+      .slice(1);
     const questions = [...new Set(lines.map(questionOf))].filter((question) => question.length >= 10 && question.length <= 60);
     const chosen = questions.toSorted((a, b) => (hash(a) < hash(b) ? -1 : 1)).slice(0, trainingEach + heldOutEach);
-    return chosen.map((content): LabelledRow => ({
-      messages: [
-        { role: "system", content: instruction },
-        { role: "user", content },
-        { role: "assistant", content: label },
-      ],
-    }));
+    return chosen.map(
+      (content): LabelledRow => ({
+        messages: [
+          { role: "system", content: instruction },
+          { role: "user", content },
+          { role: "assistant", content: label },
+        ],
+      }),
+    );
   });
   return { training: each.flatMap((rows) => rows.slice(0, trainingEach)), heldOut: each.flatMap((rows) => rows.slice(trainingEach)) };
 }

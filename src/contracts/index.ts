@@ -45,7 +45,6 @@ export type {
   OperatorsOptions,
   OperatorVerifyRow,
 } from "./operators.ts";
-export type { Training, TrainingOptions, TrainLine } from "./training.ts";
 export type { PageInfo, PageInput, PageService } from "./pages.ts";
 export type { AccessEntry, AccessList, Directory, Invitation, PeopleService, SessionInfoRow } from "./people.ts";
 export type {
@@ -95,6 +94,7 @@ export type {
   SystemInfo,
   SystemService,
 } from "./services.ts";
+export type { Training, TrainingOptions, TrainLine } from "./training.ts";
 export type {
   ApiKeyInfo,
   KeyScopeInput,

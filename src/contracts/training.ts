@@ -50,6 +50,9 @@ export type TrainLine =
       readonly adapter: string | null;
       readonly sha256: string;
       readonly seconds: number;
+      /** Of the steps and validations alone: what the estimate is about. */
+      readonly trainingSeconds: number;
+      /** Highest resident memory until the last step. */
       readonly peakBytes: number;
       readonly steps: number;
       readonly stoppedEarly: boolean;

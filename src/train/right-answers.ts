@@ -5,7 +5,11 @@ import type { Stepper } from "./stepper.ts";
 /** Rows of logits of 150,000 entries are large: few at a time. */
 const batchTokens = 768;
 
-export async function rightAnswers(stepper: Stepper, examples: readonly Example[], signal?: AbortSignal): Promise<{ readonly right: number; readonly count: number }> {
+export async function rightAnswers(
+  stepper: Stepper,
+  examples: readonly Example[],
+  signal?: AbortSignal,
+): Promise<{ readonly right: number; readonly count: number }> {
   const vocabulary = stepper.options.config.vocabulary;
   let right = 0;
   for (const packed of packBatch(examples, { share: false, batchTokens })) {

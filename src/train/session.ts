@@ -131,7 +131,14 @@ export class Session implements AsyncDisposable {
     const stepper = await this.stepper();
     if (run.continueFrom !== null) await continueFromPeft(run.continueFrom, stepper, model.config, run);
     const circumstances = `${await sha256Of(this.#options.baseFile)} ${this.device.isa} ${this.stepOptions.activations}`;
-    return yield* train({ run, stepper, set, folder: options.checkpoints ? this.#options.folder : null, circumstances, signal: this.#options.signal });
+    return yield* train({
+      run,
+      stepper,
+      set,
+      folder: options.checkpoints ? this.#options.folder : null,
+      circumstances,
+      signal: this.#options.signal,
+    });
   }
 
   /** PEFT and GGUF adapters into the run's folder. */

@@ -60,7 +60,8 @@ async function train({ parts, settings, terminal, signal }: Cli, file: string, f
       note: terminal.note,
     });
     for await (const line of lines) {
-      if (line.type === "step") progress.update(line.step, line.steps, `loss ${line.loss.toFixed(4)}, ${line.tokensPerSecond.toFixed(0)} tok/s`, line.etaSeconds);
+      if (line.type === "step")
+        progress.update(line.step, line.steps, `loss ${line.loss.toFixed(4)}, ${line.tokensPerSecond.toFixed(0)} tok/s`, line.etaSeconds);
       if (line.type === "served") offered = line.ok;
       terminal.result(line, sentence(line, terminal.text));
     }
@@ -92,7 +93,10 @@ function sentence(line: TrainLine, text: (english: string, chinese: string) => s
     case "step":
       return "";
     case "validation":
-      return text(`step ${line.step}: validation loss ${line.loss.toFixed(4)}${line.best ? ", the best so far" : ""}`, `第 ${line.step} 步：验证损失 ${line.loss.toFixed(4)}${line.best ? "，目前最优" : ""}`);
+      return text(
+        `step ${line.step}: validation loss ${line.loss.toFixed(4)}${line.best ? ", the best so far" : ""}`,
+        `第 ${line.step} 步：验证损失 ${line.loss.toFixed(4)}${line.best ? "，目前最优" : ""}`,
+      );
     case "export":
       return text(`adapter: ${line.peft} (PEFT), ${line.gguf} (GGUF)`, `适配器：${line.peft}（PEFT）、${line.gguf}（GGUF）`);
     case "served":

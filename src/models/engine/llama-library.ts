@@ -203,7 +203,12 @@ function bindClear(llama: ReturnType<typeof koffi.load>): LlamaLibrary["clearMem
 }
 
 function bindSetAdapter(llama: ReturnType<typeof koffi.load>): LlamaLibrary["setAdapter"] {
-  const set = llama.func("int32 llama_set_adapters_lora(void*, void*, size_t, float*)") as (c: Pointer, a: BigUint64Array, n: number, s: Float32Array) => number;
+  const set = llama.func("int32 llama_set_adapters_lora(void*, void*, size_t, float*)") as (
+    c: Pointer,
+    a: BigUint64Array,
+    n: number,
+    s: Float32Array,
+  ) => number;
   return (context, adapter) => void set(context, BigUint64Array.of(BigInt(koffi.address(adapter as never))), 1, Float32Array.of(1));
 }
 
