@@ -1,6 +1,6 @@
 /** @file The frozen base: a GGUF file's weights on a device, as the file has them or widened to bf16. */
 import { StarboxError } from "#base";
-import { type Device, type DeviceTensor, type DType, dtypes, Graph, specBytes, type TensorData, type TensorSpec } from "#compute";
+import { type Device, type DeviceTensor, type DType, dtypes, Graph, type TensorData, type TensorSpec } from "#compute";
 import { GgufFile, type TokenizerMetadata } from "#formats";
 import { type DecoderConfig, readModelConfig } from "#nn";
 
@@ -84,6 +84,3 @@ export async function loadWeights(device: Device, model: BaseModel, baseType: "b
     throw error;
   }
 }
-
-export const weightsBytes = (model: Pick<BaseModel, "tensors">, baseType: "bf16" | "file"): number =>
-  [...model.tensors.values()].reduce((sum, spec) => sum + specBytes(heldSpec(spec, baseType)), 0);
