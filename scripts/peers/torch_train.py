@@ -108,4 +108,5 @@ def main():
         print(json.dumps(peer.answer(json.loads(line))), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

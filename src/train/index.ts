@@ -1,5 +1,6 @@
 /** @file The door of `train`: from examples and a base to adapters. Knows no server and no data folder; text becomes tokens through what `app` hands in. */
 export { type BaseModel, loadWeights, openBaseModel } from "./base-model.ts";
+export { continueFromPeft } from "./export-adapter.ts";
 export { planAdapters } from "./lora.ts";
 export { type Example, type Packed, packBatch, packExamples, sharedTokens } from "./pack.ts";
 export { rightAnswers } from "./right-answers.ts";
