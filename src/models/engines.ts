@@ -118,7 +118,8 @@ export class Engines {
         return {
           type: "load",
           kind: manifest.kind,
-          engine: manifest.kind === "language" ? this.#settings.engine : "llama.cpp",
+          // Our own engine does not apply adapters yet: it would answer as the bare base.
+          engine: manifest.kind === "language" && manifest.adapter === undefined ? this.#settings.engine : "llama.cpp",
           filePath,
           adapterPath: this.#adapterPath(manifest),
           fastPath: manifest.kind === "language" ? fastCopyPath(filePath) : null,
