@@ -2,6 +2,7 @@
 
     python3 -m venv golden && golden/bin/pip install -r scripts/golden/model-requirements.txt
     golden/bin/python scripts/golden/models.py tiny            every family with small random weights, in float64, with gradients
+    golden/bin/python scripts/golden/models.py folders         the same small models as Hugging Face saves them (test/fixtures/huggingface)
     golden/bin/python scripts/golden/models.py real DIR        a model exported by scripts/golden/export-weights.ts, in float32
 
 `tiny` writes test/fixtures/models-golden.json: all values. `real` writes src/alignment/golden/NAME.json: of every layer and token its norm,
@@ -62,11 +63,11 @@ def build(meta, has):
                                          hidden_dropout_prob=0, attention_probs_dropout_prob=0)
         return transformers.BertModel(config, add_pooling_layer=False)
     head_width = get("attention.key_length", width // heads)
-    rope = {"rope_type": "default", "rope_theta": get("rope.freq_base", 10000.0)}
+    rope = {"rope_type": "default", "rope_theta": get("rope.freq_base", 1000000.0 if family == "gemma3" else 10000.0)}
     shared |= dict(num_key_value_heads=get("attention.head_count_kv"), rms_norm_eps=get("attention.layer_norm_rms_epsilon"), head_dim=head_width,
                    tie_word_embeddings=not has("output.weight"))
     if family == "gemma3":
-        pattern = get("attention.sliding_window_pattern")
+        pattern = get("attention.sliding_window_pattern", 6)
         kinds = ["full_attention" if (layer + 1) % pattern == 0 else "sliding_attention" for layer in range(shared["num_hidden_layers"])]
         config = transformers.Gemma3TextConfig(
             **shared, hidden_activation="gelu_pytorch_tanh", query_pre_attn_scalar=head_width, sliding_window=get("attention.sliding_window"),
@@ -219,6 +220,28 @@ def write_tiny():
     print(path, path.stat().st_size, "bytes")
 
 
+def write_folders():
+    """The weights of `tiny` in transformers' own files: bf16 and float32, whole and in shards; BERT's also as XLM-R, whose positions begin at 2."""
+    torch.set_default_dtype(torch.float64)
+    place = root / "test" / "fixtures" / "huggingface"
+    for family, options in tiny.items():
+        meta, shapes = tiny_model(family, **options)
+        model = build(meta, lambda name: name in shapes)
+        fill(model, meta, shapes, lambda name: tiny_weight(family, name, shapes[name]))
+        model.float().save_pretrained(place / family, max_shard_size="6KB" if family == "qwen3" else "1GB")
+        if family == "bert":
+            config = {**model.config.to_dict(), "max_position_embeddings": 66, "pad_token_id": 1}
+            for key in ("model_type", "architectures", "transformers_version", "dtype"):
+                config.pop(key, None)
+            other = transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**config), add_pooling_layer=False).float()
+            weights = model.state_dict()
+            rows = weights["embeddings.position_embeddings.weight"]
+            weights["embeddings.position_embeddings.weight"] = torch.cat([torch.full((2, rows.shape[1]), 9.0), rows])
+            other.load_state_dict(weights, strict=False)
+            other.save_pretrained(place / "xlm-roberta")
+    print(sum(path.stat().st_size for path in place.rglob("*") if path.is_file()), "bytes in", place)
+
+
 # ── Real models ──
 
 
@@ -252,5 +275,14 @@ def write_real(folder):
     print(path, path.stat().st_size, "bytes")
 
 
+<<<<<<< HEAD
 if __name__ == "__main__":
     write_tiny() if sys.argv[1:2] == ["tiny"] else write_real(sys.argv[2])
+=======
+if sys.argv[1:2] == ["tiny"]:
+    write_tiny()
+elif sys.argv[1:2] == ["folders"]:
+    write_folders()
+else:
+    write_real(sys.argv[2])
+>>>>>>> 127a7fc (Hugging Face folders: safetensors with shards, config.json, tokenizer.json, every family against transformers' own files; real weights beside PyTorch in f32, Gemma too; bench infer)

@@ -8,6 +8,8 @@ export type Golden = {
   readonly ids: readonly number[];
   /** Stage -> of every token its norm, first four numbers, and products with three vectors of random signs. */
   readonly stages: Readonly<Record<string, readonly (readonly number[])[]>>;
+  /** Of the last stage's rows every `every`-th number as it is, and the largest of all. */
+  readonly values?: { readonly every: number; readonly largest: number; readonly rows: readonly (readonly number[])[] };
 };
 
 export type GoldenRow = { readonly stage: string /** Largest error of a fingerprint over the row's norm. */; readonly error: number };

@@ -204,13 +204,38 @@ async function* trainConsultations(options: BenchOptions): AsyncGenerator<Measur
 }
 
 /** Each measurement by its cases, which can also be run alone. */
+/** Both engines over the same files, each model in a process of its own. */
+async function* inferTurns(options: BenchOptions): AsyncGenerator<Measured> {
+  const [{ measureInfer }, { createModels }, { silentLogger }] = await Promise.all([import("#bench"), import("#models"), import("#base")]);
+  const data = benchFolder(options, "kept");
+  shareModels(options.settings.data, data);
+  const settings = { ...options.settings, context: 1024, parallel: 8 };
+  const open = (engine: "own" | "llama.cpp") => createModels({ dataDir: data, settings: { ...settings, engine }, logger: silentLogger });
+  const [own, peer] = [open("own"), open("llama.cpp")];
+  try {
+    const models = [];
+    for (const id of ["smollm2-135m-instruct", "qwen2.5-coder-0.5b-instruct"]) {
+      await peer.pull(id);
+      await peer.waitFor(id, options.signal);
+      models.push({ id, own: await own.languageModel(id), peer: await peer.languageModel(id) });
+    }
+    yield* measureInfer({ models, rounds: options.long ? 7 : 3, signal: options.signal, note: (text) => options.note(text, text) });
+  } finally {
+    await Promise.all([own.close(), peer.close()]);
+  }
+}
+
 const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   retrieve: { quality: retrieveQuality, large: retrieveLarge },
   answer: { drcd: answerDrcd },
   ingest: { words: ingestWords, vectors: ingestVectors },
   load: { people: loadPeople, ingest: loadIngest, records: loadRecords },
   idle: { memory: idleMemory },
+<<<<<<< HEAD
   train: { step: trainStep, consultations: trainConsultations },
+=======
+  infer: { turns: inferTurns },
+>>>>>>> 127a7fc (Hugging Face folders: safetensors with shards, config.json, tokenizer.json, every family against transformers' own files; real weights beside PyTorch in f32, Gemma too; bench infer)
 };
 
 export const benchNames = Object.keys(benches);

@@ -2,6 +2,7 @@
 export { measureAnswer } from "./answer.ts";
 export { type Consultations, makeConsultations } from "./consultations.ts";
 export { measureIdle } from "./idle.ts";
+export { measureInfer } from "./infer.ts";
 export { measureEmbedding, measureIngest } from "./ingest.ts";
 export { withJitteredCopies } from "./large-base.ts";
 export { measureLoad } from "./load.ts";

@@ -18,3 +18,4 @@ export function modelStages(config: ModelConfig): readonly Stage[] {
   };
   return [...decoderStages(config), logits];
 }
+export { readHuggingFace, type WeightSource } from "./hugging-face.ts";

@@ -13,7 +13,7 @@ type Flags = { readonly peer?: readonly string[]; readonly long?: boolean; reado
 export function addBench(program: Command, { add, t, run }: Builder): void {
   const command = add(
     "bench",
-    ["measure this box: retrieve, ingest, answer, idle, load", "测量本机：retrieve、ingest、answer、idle、load"],
+    ["measure this box: retrieve, ingest, answer, idle, load, infer", "测量本机：retrieve、ingest、answer、idle、load、infer"],
     ["starbox bench retrieve", "starbox bench answer --json", "starbox bench load --case ingest", "starbox bench idle --save"],
   )
     .argument("<NAME>", t("which measurement", "测量项目"))

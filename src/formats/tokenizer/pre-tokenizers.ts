@@ -53,6 +53,26 @@ export function findPreTokenizer(name: string): PreTokenizer {
   });
 }
 
+/** The patterns of a tokenizer.json, "gpt2" standing for ByteLevel's own -> our name. */
+const folderPatterns = new Map([
+  ["gpt2", "gpt-2"],
+  ["\\p{N} gpt2", "smollm"],
+  [folderModern("\\p{L}", "\\p{N}"), "qwen2"],
+  [folderModern("\\p{L}", "\\p{N}{1,3}"), "dbrx"],
+  [folderModern("[\\p{L}\\p{M}]", "\\p{N}"), "qwen35"],
+]);
+function folderModern(letter: string, number: string): string {
+  const inner = letter.replace(/[[\]]/g, "");
+  return `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?${letter}+|${number}| ?[^\\s${inner}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+}
+
+/** Null for patterns that are not known. */
+export function findPreTokenizerFor(patterns: readonly string[], wholeWords: boolean): string | null {
+  const name = folderPatterns.get(patterns.join(" ")) ?? null;
+  if (!wholeWords) return name;
+  return name === "dbrx" ? "llama-bpe" : null; // the only family in use that takes whole words first
+}
+
 export function splitWords(text: string, patterns: readonly RegExp[]): readonly string[] {
   let words: readonly string[] = [text];
   for (const expression of patterns) words = words.length === 1 ? cut(words[0]!, expression) : words.flatMap((word) => cut(word, expression));
