@@ -275,14 +275,10 @@ def write_real(folder):
     print(path, path.stat().st_size, "bytes")
 
 
-<<<<<<< HEAD
 if __name__ == "__main__":
-    write_tiny() if sys.argv[1:2] == ["tiny"] else write_real(sys.argv[2])
-=======
-if sys.argv[1:2] == ["tiny"]:
-    write_tiny()
-elif sys.argv[1:2] == ["folders"]:
-    write_folders()
-else:
-    write_real(sys.argv[2])
->>>>>>> 127a7fc (Hugging Face folders: safetensors with shards, config.json, tokenizer.json, every family against transformers' own files; real weights beside PyTorch in f32, Gemma too; bench infer)
+    if sys.argv[1:2] == ["tiny"]:
+        write_tiny()
+    elif sys.argv[1:2] == ["folders"]:
+        write_folders()
+    else:
+        write_real(sys.argv[2])

@@ -231,11 +231,8 @@ const benches: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   ingest: { words: ingestWords, vectors: ingestVectors },
   load: { people: loadPeople, ingest: loadIngest, records: loadRecords },
   idle: { memory: idleMemory },
-<<<<<<< HEAD
   train: { step: trainStep, consultations: trainConsultations },
-=======
   infer: { turns: inferTurns },
->>>>>>> 127a7fc (Hugging Face folders: safetensors with shards, config.json, tokenizer.json, every family against transformers' own files; real weights beside PyTorch in f32, Gemma too; bench infer)
 };
 
 export const benchNames = Object.keys(benches);

@@ -75,7 +75,7 @@ export async function* measureInfer({ models, rounds, signal, note }: InferBench
         case: `${id}: ${name}`,
         unit: "tokens/s",
         starbox: spread(ours),
-        peers,
+        peers: { "llama.cpp": spread(theirs) },
         ratio: { "llama.cpp": spread(ours.map((value, i) => value / theirs[i]!)) },
       };
     }

@@ -10,7 +10,6 @@ export { type GgufHeader, loadGgufHeader } from "./gguf-header.ts";
 export { rewriteGguf } from "./gguf-rewrite.ts";
 export { widenQ5 } from "./gguf-widen.ts";
 export { type GgmlTypeName, type GgufTensor, type GgufValue, writeGguf } from "./gguf-writer.ts";
-<<<<<<< HEAD
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -20,9 +19,7 @@ export {
   type Safetensors,
   type SafetensorsTensor,
 } from "./safetensors.ts";
-=======
 export { readFolderJson, type SafetensorsElement, SafetensorsFolder } from "./safetensors-folder.ts";
 export { readFolderTokenizer } from "./tokenizer/folder-source.ts";
->>>>>>> 127a7fc (Hugging Face folders: safetensors with shards, config.json, tokenizer.json, every family against transformers' own files; real weights beside PyTorch in f32, Gemma too; bench infer)
 export type { TokenizerMetadata, TokenizerSource, TokenKind } from "./tokenizer/source.ts";
 export { type EncodeOptions, Tokenizer, type TokenStream } from "./tokenizer/tokenizer.ts";
