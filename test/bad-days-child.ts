@@ -71,7 +71,10 @@ async function main(task: ChildTask): Promise<void> {
     for (let file = 0; file < task.files; file++) {
       const known = box.storage.documents.findByPath(kb.num, `f/${file}.md`);
       const version = known?.newestVersion == null ? undefined : box.storage.versions.findByNum(known.newestVersion);
-      if ((version?.number ?? 0) > round) continue;
+      if ((version?.number ?? 0) > round) {
+        writeSync(1, `kept ${file} ${round}\n`);
+        continue;
+      }
       await box.ingest.addFile(kb, { path: `f/${file}.md`, content: { bytes: new TextEncoder().encode(textOf(file, round, task.files)) } });
       writeSync(1, `ack ${file} ${round}\n`);
     }

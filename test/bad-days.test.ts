@@ -50,9 +50,13 @@ test(`kill -9 at ${kills} moments of reading in: nothing acknowledged is lost, n
   const files = 40;
   const rounds = Math.max(2, Math.ceil(kills / 4));
   const acknowledged = new Map<number, number>();
+  const lost: string[] = [];
+  // A kill may fall between the promise and its line: such a file is "kept" at the next start. One acknowledged twice was lost in between.
   const note = (line: string): void => {
-    const [word, file, round] = line.split(" ");
-    if (word === "ack") acknowledged.set(Number(file), Math.max(Number(round), acknowledged.get(Number(file)) ?? 0));
+    const [word, file, round] = line.split(" ").map((part, i) => (i === 0 ? part : Number(part))) as [string, number, number];
+    if (word !== "ack" && word !== "kept") return;
+    if (word === "ack" && (acknowledged.get(file) ?? -1) >= round) lost.push(line);
+    acknowledged.set(file, Math.max(round, acknowledged.get(file) ?? 0));
   };
   for (let i = 0; i < kills; i++) {
     let isReady = (): void => undefined;
@@ -72,6 +76,7 @@ test(`kill -9 at ${kills} moments of reading in: nothing acknowledged is lost, n
   const last = start({ dataDir, files, rounds, finish: true }, (line) => (line === "end" ? (finished = true) : note(line)));
   expect(await last.ended).toBe("");
   expect(finished).toBe(true);
+  expect(lost).toEqual([]);
   expect(acknowledged.size).toBe(files);
 
   const box = assemble(dataDir);
