@@ -10,6 +10,8 @@ export type BlackHole = {
   /** Packets that left since it was made, and names that were asked for. */
   seen(): { readonly packets: number; readonly names: readonly string[] };
   readonly nameserver: string;
+  /** Every process in there is told. */
+  end(signal: NodeJS.Signals): void;
   close(): void;
 };
 
@@ -91,9 +93,19 @@ export async function openBlackHole(): Promise<BlackHole> {
     nameserver: "10.99.7.1",
     run: (command, env = {}) =>
       spawn("ip", ["netns", "exec", inside, ...command], { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] ?? "", ...env } }),
+    end: (signal) => {
+      for (const pid of ip("netns", "pids", inside).split("\n").filter(Boolean)) {
+        try {
+          process.kill(Number(pid), signal);
+        } catch {
+          // Gone by itself.
+        }
+      }
+    },
     seen: () => ({ packets: sent() - before, names: fs.readFileSync(log, "utf8").split("\n").filter(Boolean) }),
     close() {
       names.kill("SIGKILL");
+      this.end("SIGKILL");
       for (const name of [inside, outside]) ip("netns", "del", name);
       fs.rmSync(folder, { recursive: true, force: true });
     },
