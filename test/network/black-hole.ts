@@ -89,23 +89,24 @@ export async function openBlackHole(): Promise<BlackHole> {
   const sent = (): number => Number(inNs("cat", "/sys/class/net/hole0/statistics/tx_packets"));
   await settled(sent);
   const before = sent();
+  const end = (signal: NodeJS.Signals): void => {
+    for (const pid of ip("netns", "pids", inside).split("\n").filter(Boolean)) {
+      try {
+        process.kill(Number(pid), signal);
+      } catch {
+        // Gone by itself.
+      }
+    }
+  };
   return {
     nameserver: "10.99.7.1",
     run: (command, env = {}) =>
       spawn("ip", ["netns", "exec", inside, ...command], { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] ?? "", ...env } }),
-    end: (signal) => {
-      for (const pid of ip("netns", "pids", inside).split("\n").filter(Boolean)) {
-        try {
-          process.kill(Number(pid), signal);
-        } catch {
-          // Gone by itself.
-        }
-      }
-    },
+    end,
     seen: () => ({ packets: sent() - before, names: fs.readFileSync(log, "utf8").split("\n").filter(Boolean) }),
     close() {
       names.kill("SIGKILL");
-      this.end("SIGKILL");
+      end("SIGKILL");
       for (const name of [inside, outside]) ip("netns", "del", name);
       fs.rmSync(folder, { recursive: true, force: true });
     },

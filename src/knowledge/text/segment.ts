@@ -1,6 +1,7 @@
 /** @file Text to index words: normalised, long words together with the short ones inside them. The same cut for documents and questions. */
 import { Jieba } from "@node-rs/jieba";
 import { dict } from "@node-rs/jieba/dict.js";
+import { cutHan } from "./han.ts";
 import { normalise } from "./normalise.ts";
 import { stopWords } from "./stop-words.ts";
 
@@ -19,30 +20,24 @@ const pieces =
 const joined = /[-/._+#&']/;
 
 /** Index words in reading order, repeated as often as they occur. */
-export function segment(text: string, options: SegmentOptions = {}): string[] {
+export function segment(text: string, { words = [], keepStopWords = false }: SegmentOptions = {}): string[] {
   const normal = normalise(text);
   const tokens: string[] = [];
   for (const [piece] of normal.matchAll(pieces)) {
-    if (/^[\p{Script=Han}〇]/u.test(piece)) cutHan(piece, tokens);
-    else cutLatin(piece, tokens);
+    if (/^[\p{Script=Han}〇]/u.test(piece)) {
+      if (piece.length > 1) cutHan(piece, tokens, keepStopWords);
+      else add(piece, tokens, keepStopWords);
+    } else {
+      add(piece, tokens, keepStopWords);
+      if (joined.test(piece)) for (const part of piece.split(joined)) if (part !== "") add(part, tokens, keepStopWords);
+    }
   }
-  for (const word of options.words ?? []) addHouseWord(normal, normalise(word).trim(), tokens);
-  return options.keepStopWords === true ? tokens : tokens.filter((token) => !stopWords.has(token));
+  for (const word of words) addHouseWord(normal, normalise(word).trim(), tokens);
+  return tokens;
 }
 
-function cutHan(piece: string, tokens: string[]): void {
-  if (piece.length === 1) {
-    tokens.push(piece);
-    return;
-  }
-  jieba ??= Jieba.withDict(dict);
-  for (const word of jieba.cutForSearch(piece, true)) tokens.push(word);
-}
-
-function cutLatin(piece: string, tokens: string[]): void {
-  tokens.push(piece);
-  if (!joined.test(piece)) return;
-  for (const part of piece.split(joined)) if (part !== "") tokens.push(part);
+function add(token: string, tokens: string[], keepStopWords: boolean): void {
+  if (keepStopWords || !stopWords.has(token)) tokens.push(token);
 }
 
 function addHouseWord(text: string, word: string, tokens: string[]): void {
