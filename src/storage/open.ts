@@ -36,6 +36,7 @@ import { createPageRepository, type PageRepository } from "./pages.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
 import { createPrivacyRepository, type PrivacyRepository } from "./privacy.ts";
 import { createUsageRepository, type UsageRepository } from "./usage.ts";
+import { createWalSync } from "./wal-sync.ts";
 
 export type Storage = {
   readonly dataDir: string;
@@ -66,6 +67,8 @@ export type Storage = {
   transaction<T>(work: () => T): T;
   /** For what can be made again after a power cut (a killed process loses nothing): no wait for the disk. */
   transactionRelaxed<T>(work: () => T): T;
+  /** Resolves when all that was committed before, relaxed too, is on the disk for good. Those who wait at the same time share one wait. */
+  durable(): Promise<void>;
   /** Takes removed documents' words out of gaps, chats and lineage: places stay named, quotes go. */
   forgetDocuments(documentIds: readonly string[]): void;
   /** Empties the write-ahead log, so that deleted words leave the disk. False: a reader was in the way; try later. */
@@ -96,7 +99,7 @@ export function openStorage(dataDir: string, options: { readonly readOnly?: bool
   let connection: Connection | undefined;
   try {
     if (!readOnly) for (const folder of ["blobs", "tmp", "models", "logs"]) mkdirSync(path.join(dataDir, folder), { recursive: true, mode: 0o700 });
-    connection = openConnection(path.join(dataDir, "box.db"), { readOnly });
+    connection = openConnection(databaseFile(dataDir), { readOnly });
     if (!readOnly) {
       if (hasPendingMigrations(connection)) keepCopy(connection, dataDir);
       migrate(connection);
@@ -109,7 +112,10 @@ export function openStorage(dataDir: string, options: { readonly readOnly?: bool
   }
 }
 
+const databaseFile = (dataDir: string): string => path.join(dataDir, "box.db");
+
 function createStorage(dataDir: string, connection: Connection, lock: DataLock | null): Storage {
+  const walSync = createWalSync(databaseFile(dataDir));
   return {
     dataDir,
     connection,
@@ -136,6 +142,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     privacy: createPrivacyRepository(connection),
     transaction: (work) => connection.transaction(work),
     transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
+    durable: () => walSync.sync(),
     forgetDocuments: (documentIds) => forgetDocuments(connection, documentIds),
     checkpoint() {
       // Asks without waiting: a reader in the way must not stop the box.
@@ -153,6 +160,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
       return checkIntegrity(connection);
     },
     close() {
+      walSync.close();
       connection.close();
       lock?.release();
     },

@@ -19,6 +19,8 @@ export type NewFile = {
   readonly by?: string;
   /** Added by somebody who may approve: readers see it at once. */
   readonly approved?: boolean;
+  /** Called with what was added, before it is promised: what it writes is promised with it. */
+  readonly note?: (documentId: string) => void;
 };
 
 export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promise<AddedFile> {
@@ -27,7 +29,7 @@ export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promi
   deps.requireRoom?.();
   const blob = await storage.blobs.write(file.content, { maxBytes: deps.maxFileBytes });
   try {
-    return storage.transaction(() => {
+    const added = storage.transactionRelaxed(() => {
       // The base may have gone while the bytes were coming in.
       if (storage.kbs.findByNum(kb.num) === undefined) throw new StarboxError("kb_not_found", `The knowledge base "${kb.name}" was removed.`);
       file.check?.(path);
@@ -48,8 +50,12 @@ export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promi
         ...(file.tags === undefined ? {} : { tags: file.tags }),
       });
       enqueue(deps, kb, { path, version, bytes: blob.bytes, urgent: file.urgent ?? false });
+      file.note?.(document.id);
       return { path, documentId: document.id, changed: true };
     });
+    // Many files at a time share the wait for the disk.
+    await storage.durable();
+    return added;
   } finally {
     blob.release();
   }

@@ -28,15 +28,14 @@ export function createDocuments(deps: KnowledgeDeps): Part {
         requireLevel(actor, level ?? "read", "write");
       };
       check(cleanPath(file.path));
-      const added = await ingest.addFile(kb, {
+      return await ingest.addFile(kb, {
         ...file,
         urgent: !("filePath" in file.content),
         check,
         approved: deps.access.base(actor, kb.id) === "manage",
         by: actor.personId ?? actor.role,
+        note: (documentId) => note(actor, "document.add", documentId, kb.id),
       });
-      if (added.changed) note(actor, "document.add", added.documentId, kb.id);
-      return added;
     },
     async listDocuments(actor, kbId, query = {}) {
       const kb = lookup.base(actor, kbId, "read");
