@@ -36,7 +36,6 @@ import { createPageRepository, type PageRepository } from "./pages.ts";
 import { createPeopleStore, type PeopleStore } from "./people.ts";
 import { createPrivacyRepository, type PrivacyRepository } from "./privacy.ts";
 import { createUsageRepository, type UsageRepository } from "./usage.ts";
-import { createWalSync } from "./wal-sync.ts";
 
 export type Storage = {
   readonly dataDir: string;
@@ -68,7 +67,7 @@ export type Storage = {
   /** For what can be made again after a power cut (a killed process loses nothing): no wait for the disk. */
   transactionRelaxed<T>(work: () => T): T;
   /** Resolves when all that was committed before, relaxed too, is on the disk for good. Those who wait at the same time share one wait. */
-  durable(): Promise<void>;
+  flushed(): Promise<void>;
   /** Takes removed documents' words out of gaps, chats and lineage: places stay named, quotes go. */
   forgetDocuments(documentIds: readonly string[]): void;
   /** Empties the write-ahead log, so that deleted words leave the disk. False: a reader was in the way; try later. */
@@ -99,7 +98,7 @@ export function openStorage(dataDir: string, options: { readonly readOnly?: bool
   let connection: Connection | undefined;
   try {
     if (!readOnly) for (const folder of ["blobs", "tmp", "models", "logs"]) mkdirSync(path.join(dataDir, folder), { recursive: true, mode: 0o700 });
-    connection = openConnection(databaseFile(dataDir), { readOnly });
+    connection = openConnection(path.join(dataDir, "box.db"), { readOnly });
     if (!readOnly) {
       if (hasPendingMigrations(connection)) keepCopy(connection, dataDir);
       migrate(connection);
@@ -112,10 +111,7 @@ export function openStorage(dataDir: string, options: { readonly readOnly?: bool
   }
 }
 
-const databaseFile = (dataDir: string): string => path.join(dataDir, "box.db");
-
 function createStorage(dataDir: string, connection: Connection, lock: DataLock | null): Storage {
-  const walSync = createWalSync(databaseFile(dataDir));
   return {
     dataDir,
     connection,
@@ -142,7 +138,7 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
     privacy: createPrivacyRepository(connection),
     transaction: (work) => connection.transaction(work),
     transactionRelaxed: (work) => connection.transaction(work, { durable: false }),
-    durable: () => walSync.sync(),
+    flushed: () => connection.flushed(),
     forgetDocuments: (documentIds) => forgetDocuments(connection, documentIds),
     checkpoint() {
       // Asks without waiting: a reader in the way must not stop the box.
@@ -160,7 +156,6 @@ function createStorage(dataDir: string, connection: Connection, lock: DataLock |
       return checkIntegrity(connection);
     },
     close() {
-      walSync.close();
       connection.close();
       lock?.release();
     },

@@ -54,7 +54,7 @@ export async function addFile(deps: IngestDeps, kb: KbRow, file: NewFile): Promi
       return { path, documentId: document.id, changed: true };
     });
     // Many files at a time share the wait for the disk.
-    await storage.durable();
+    await storage.flushed();
     return added;
   } finally {
     blob.release();
