@@ -6,11 +6,13 @@ import { encode } from "uqr";
 import type { SessionInfoRow } from "#contracts";
 import { client } from "../../api/client.ts";
 import { sessionQuery, sessionsQuery, useAction } from "../../api/queries.ts";
-import { Button, CopyButton, IconButton, Notice, Skeletons } from "../../ui/basics.tsx";
+import { Button, CopyButton, IconButton, Notice } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { KeyIcon, RemoveIcon, ShieldIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { PasswordDialog } from "./password-dialog.tsx";
 
 export function AccountTab() {
@@ -63,8 +65,7 @@ function Sessions() {
           </Button>
         ) : null}
       </div>
-      {sessions.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
-      {sessions.isError ? <ErrorCard error={sessions.error} onRetry={() => void sessions.refetch()} /> : null}
+      <QueryState query={sessions} rows={2} />
       {others.isError ? <ErrorCard error={others.error} /> : null}
       <ul className="card lines" aria-label={t("sessions.title")}>
         {sessions.data?.map((item) => (
@@ -140,12 +141,12 @@ function FactorDialog({ onClose }: { readonly onClose: () => void }) {
           </div>
         </>
       ) : (
-        <form
-          className="col"
-          style={{ gap: 14 }}
-          onSubmit={(event) => {
-            event.preventDefault();
-            const code = String(new FormData(event.currentTarget).get("code") ?? "").trim();
+        <DialogForm
+          action={confirm}
+          deed={t("factor.confirm")}
+          onClose={onClose}
+          onSubmit={(form) => {
+            const code = String(form.get("code") ?? "").trim();
             confirm.mutate(code, { onSuccess: (done) => setRecovery(done.recovery) });
           }}
         >
@@ -160,14 +161,7 @@ function FactorDialog({ onClose }: { readonly onClose: () => void }) {
             <label htmlFor="factor-code">{t("factor.code")}</label>
             <input id="factor-code" name="code" className="input" required inputMode="numeric" autoComplete="one-time-code" maxLength={8} autoFocus />
           </div>
-          {confirm.isError ? <ErrorCard error={confirm.error} /> : null}
-          <div className="actions">
-            <Button onClick={onClose}>{t("common.cancel")}</Button>
-            <Button look="primary" type="submit" busy={confirm.isPending}>
-              {t("factor.confirm")}
-            </Button>
-          </div>
-        </form>
+        </DialogForm>
       )}
     </Dialog>
   );
@@ -190,26 +184,19 @@ function FactorOffDialog({ onClose }: { readonly onClose: () => void }) {
   const off = useAction((code: string) => client.account.removeSecondFactor({ code }), [["people"]]);
   return (
     <Dialog title={t("factor.off")} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          off.mutate(String(new FormData(event.currentTarget).get("code") ?? "").trim(), { onSuccess: onClose });
+      <DialogForm
+        action={off}
+        deed={t("factor.off")}
+        onClose={onClose}
+        onSubmit={(form) => {
+          off.mutate(String(form.get("code") ?? "").trim(), { onSuccess: onClose });
         }}
       >
         <div className="field">
           <label htmlFor="factor-off-code">{t("factor.codeOrRecovery")}</label>
           <input id="factor-off-code" name="code" className="input" required minLength={6} maxLength={32} autoFocus autoComplete="one-time-code" />
         </div>
-        {off.isError ? <ErrorCard error={off.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={off.isPending}>
-            {t("factor.off")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

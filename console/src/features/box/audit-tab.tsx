@@ -5,10 +5,12 @@ import { useTranslation } from "react-i18next";
 import type { AuditEntry, AuditVerdict } from "#contracts";
 import { client } from "../../api/client.ts";
 import { auditPages, auditStatusQuery, useAction } from "../../api/queries.ts";
-import { Badge, Button, Notice, Skeletons } from "../../ui/basics.tsx";
+import { auditWords } from "../../i18n/audit-words.ts";
+import { Badge, Button, Notice } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { AlertIcon, DownloadIcon, OkIcon, WarnIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { TableScroll } from "../../ui/table-scroll.tsx";
 
 const kinds = ["session.", "person.", "key.", "access.", "answer.", "document.", "base.", "audit."] as const;
@@ -60,8 +62,7 @@ export function AuditTab() {
       )}
       {verify.isError ? <ErrorCard error={verify.error} /> : null}
       {verify.data === undefined ? null : <Verdict verdict={verify.data} />}
-      {pages.isPending ? <Skeletons rows={5} label={t("common.loading")} /> : null}
-      {pages.isError ? <ErrorCard error={pages.error} onRetry={() => void pages.refetch()} /> : null}
+      <QueryState query={pages} rows={5} />
       {pages.isSuccess && entries.length === 0 ? <p className="muted small">{t("audit.empty")}</p> : null}
       {entries.length > 0 ? (
         <TableScroll card label={t("box.audit")}>
@@ -94,7 +95,8 @@ export function AuditTab() {
 }
 
 function Row({ entry }: { readonly entry: AuditEntry }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
+  const words = auditWords(i18n.language);
   const { locale } = useFormat();
   const details = Object.entries(entry.details)
     .map(([key, value]) => `${key}: ${String(value)}`)
@@ -104,10 +106,8 @@ function Row({ entry }: { readonly entry: AuditEntry }) {
       <td>{entry.seq}</td>
       <td>{new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" }).format(Date.parse(entry.at))}</td>
       <td>{entry.actor === null ? t("audit.erased") : entry.actor.name === "" ? t("audit.nobody") : entry.actor.name}</td>
-      <td>
-        <code>{entry.action.replace(".", " ")}</code>
-      </td>
-      <td className="clip">{entry.subject === null ? "" : `${entry.subject.kind} ${entry.subject.id}`}</td>
+      <td title={entry.action}>{words.action(entry.action)}</td>
+      <td className="clip">{entry.subject === null ? "" : `${words.kind(entry.subject.kind)} ${entry.subject.id}`}</td>
       <td>
         <Badge tone={entry.outcome === "ok" ? "ok" : "warn"} icon={entry.outcome === "ok" ? OkIcon : WarnIcon}>
           {t(`audit.outcome.${entry.outcome}`)}

@@ -4,12 +4,14 @@ import { useTranslation } from "react-i18next";
 import type { BackupInfo, BackupSchedule, BackupState, StorageReport, UpdateState } from "#contracts";
 import { client } from "../../api/client.ts";
 import { backupStateQuery, backupsQuery, storageQuery, updatesQuery, useAction } from "../../api/queries.ts";
-import { Badge, Button, Empty, IconButton, Notice, Progress, Skeletons, Switch } from "../../ui/basics.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { Badge, Button, Empty, IconButton, Notice, Progress, Switch } from "../../ui/basics.tsx";
+import { useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { DatabaseIcon, OkIcon, RemoveIcon, RetryIcon, WarnIcon } from "../../ui/icons.ts";
+import { DatabaseIcon, OkIcon, RetryIcon, WarnIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
+import { RemoveButton } from "../../ui/remove-button.tsx";
 import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { useRemoving } from "../../ui/undo.ts";
 
 export function BackupsTab() {
   const { t } = useTranslation();
@@ -18,8 +20,7 @@ export function BackupsTab() {
   const updates = useQuery(updatesQuery());
   return (
     <div className="page-body" tabIndex={0} role="region" aria-label={t("box.backups")}>
-      {state.isPending ? <Skeletons label={t("common.loading")} /> : null}
-      {state.isError ? <ErrorCard error={state.error} onRetry={() => void state.refetch()} /> : null}
+      <QueryState query={state} />
       {state.data ? <Schedule state={state.data} /> : null}
       {state.data ? <Backups running={state.data.running} /> : null}
       <div className="two">
@@ -89,9 +90,12 @@ function Schedule({ state }: { readonly state: BackupState }) {
           <Badge tone={rehearsal.ok ? "ok" : "bad"} icon={rehearsal.ok ? OkIcon : WarnIcon}>
             {t(rehearsal.ok ? "backups.rehearsed" : "backups.rehearsalFailed", { time: ago(rehearsal.at) })}
           </Badge>
-          <span className="muted">
-            {rehearsal.checks.map((check) => `${t(`backups.check.${check.name as "files"}`)} ${check.ok ? "✓" : `✗ ${check.found}`}`).join(" · ")}
-          </span>
+          {rehearsal.checks.map((check) => (
+            <Badge key={check.name} icon={check.ok ? OkIcon : WarnIcon} tone={check.ok ? "plain" : "bad"}>
+              {t(`backups.check.${check.name as "files"}`)}
+              {check.ok ? "" : ` ${check.found}`}
+            </Badge>
+          ))}
         </p>
       )}
     </section>
@@ -120,8 +124,7 @@ function Backups({ running }: { readonly running: boolean }) {
           {t("backups.now")}
         </Button>
       </div>
-      {backups.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
-      {backups.isError ? <ErrorCard error={backups.error} onRetry={() => void backups.refetch()} /> : null}
+      <QueryState query={backups} rows={2} />
       {backups.isSuccess && shown.length === 0 ? (
         <Empty icon={DatabaseIcon} title={t("backups.none")}>
           {t("backups.noneHint")}
@@ -166,11 +169,7 @@ function BackupRow({ backup }: { readonly backup: BackupInfo }) {
             })
           }
         />
-        <IconButton
-          label={t("backups.remove", { id: backup.id })}
-          icon={RemoveIcon}
-          onClick={() => removeWithUndo(backup.id, t("backups.removed"), () => remove.mutateAsync(undefined), failed)}
-        />
+        <RemoveButton id={backup.id} label={t("backups.remove", { id: backup.id })} removed={t("backups.removed")} action={remove} />
       </span>
     </li>
   );

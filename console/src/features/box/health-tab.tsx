@@ -3,10 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { Check, SystemInfo } from "#contracts";
 import { doctorQuery, systemQuery } from "../../api/queries.ts";
-import { Badge, Progress, Skeletons } from "../../ui/basics.tsx";
-import { ErrorCard } from "../../ui/error-card.tsx";
+import { Badge, Progress } from "../../ui/basics.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { OkIcon, WarnIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { ArrivingNotice } from "./arriving-notice.tsx";
 
 export function HealthTab() {
@@ -15,8 +15,7 @@ export function HealthTab() {
   return (
     <div className="page-body" tabIndex={0} role="region" aria-label={t("box.health")}>
       <ArrivingNotice />
-      {system.isPending ? <Skeletons label={t("common.loading")} /> : null}
-      {system.isError ? <ErrorCard error={system.error} onRetry={() => void system.refetch()} /> : null}
+      <QueryState query={system} />
       {system.data ? <Figures system={system.data} /> : null}
       {system.data ? (
         <div className="two">
@@ -127,8 +126,7 @@ function Checks() {
   return (
     <section className="card section">
       <h2>{t("box.checks")}</h2>
-      {doctor.isPending ? <Skeletons rows={4} label={t("common.loading")} /> : null}
-      {doctor.isError ? <ErrorCard error={doctor.error} onRetry={() => void doctor.refetch()} /> : null}
+      <QueryState query={doctor} rows={4} />
       <ul className="checks">
         {doctor.data?.map((check) => (
           <li key={check.name}>

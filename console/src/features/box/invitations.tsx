@@ -5,13 +5,14 @@ import { useTranslation } from "react-i18next";
 import type { Invitation, Role } from "#contracts";
 import { client } from "../../api/client.ts";
 import { invitationsQuery, teamsQuery, useAction } from "../../api/queries.ts";
-import { Button, CopyButton, IconButton, Notice } from "../../ui/basics.tsx";
+import { Button, CopyButton, Notice } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
+import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { LinkIcon, RemoveIcon } from "../../ui/icons.ts";
-import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { LinkIcon } from "../../ui/icons.ts";
+import { RemoveButton } from "../../ui/remove-button.tsx";
+import { useRemoving } from "../../ui/undo.ts";
 
 export const roles: readonly Role[] = ["member", "editor", "knowledge-owner", "administrator", "api-only"];
 
@@ -37,7 +38,6 @@ export function Invitations() {
 function InvitationRow({ item }: { readonly item: Invitation }) {
   const { t } = useTranslation();
   const { date } = useFormat();
-  const words = useErrorWords();
   const remove = useAction(() => client.people.removeInvitation(item.id), [["invitations"]]);
   return (
     <li className="model row wrap">
@@ -45,17 +45,11 @@ function InvitationRow({ item }: { readonly item: Invitation }) {
       <span className="clip grow">{item.email}</span>
       <span className="tag">{t(`people.${item.role}`)}</span>
       <span className="muted tiny">{t("invite.until", { date: date(item.expiresAt) })}</span>
-      <IconButton
+      <RemoveButton
+        id={item.id}
         label={t("invite.withdraw", { email: item.email })}
-        icon={RemoveIcon}
-        onClick={() =>
-          removeWithUndo(
-            item.id,
-            t("invite.withdrawn", { email: item.email }),
-            () => remove.mutateAsync(undefined),
-            (error) => showToast(words(error).message),
-          )
-        }
+        removed={t("invite.withdrawn", { email: item.email })}
+        action={remove}
       />
     </li>
   );
@@ -86,12 +80,11 @@ export function InviteDialog({ onClose }: { readonly onClose: () => void }) {
           </div>
         </>
       ) : (
-        <form
-          className="col"
-          style={{ gap: 14 }}
-          onSubmit={(event) => {
-            event.preventDefault();
-            const form = new FormData(event.currentTarget);
+        <DialogForm
+          action={invite}
+          deed={t("invite.go")}
+          onClose={onClose}
+          onSubmit={(form) => {
             const email = String(form.get("email") ?? "").trim();
             invite.mutate(
               {
@@ -125,14 +118,7 @@ export function InviteDialog({ onClose }: { readonly onClose: () => void }) {
               ))}
             </fieldset>
           ) : null}
-          {invite.isError ? <ErrorCard error={invite.error} /> : null}
-          <div className="actions">
-            <Button onClick={onClose}>{t("common.cancel")}</Button>
-            <Button look="primary" type="submit" busy={invite.isPending}>
-              {t("invite.go")}
-            </Button>
-          </div>
-        </form>
+        </DialogForm>
       )}
     </Dialog>
   );

@@ -4,10 +4,11 @@ import { useTranslation } from "react-i18next";
 import type { JobInfo } from "#contracts";
 import { client } from "../../api/client.ts";
 import { basesQuery, jobsQuery, useAction } from "../../api/queries.ts";
-import { Badge, Button, Empty, Progress, Skeletons } from "../../ui/basics.tsx";
+import { Badge, Button, Empty, Progress } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { BusyIcon, CancelIcon, FailedIcon, HealthIcon, OkIcon, RetryIcon, StopIcon, WaitingIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 
 export function JobsTab() {
   const { t } = useTranslation();
@@ -17,8 +18,7 @@ export function JobsTab() {
   const ended = list.filter((job) => job.state !== "running" && job.state !== "queued");
   return (
     <div className="page-body" tabIndex={0} role="region" aria-label={t("box.jobs")}>
-      {jobs.isPending ? <Skeletons label={t("common.loading")} /> : null}
-      {jobs.isError ? <ErrorCard error={jobs.error} onRetry={() => void jobs.refetch()} /> : null}
+      <QueryState query={jobs} />
       {jobs.isSuccess && list.length === 0 ? (
         <Empty icon={HealthIcon} title={t("jobs.emptyTitle")}>
           {t("jobs.emptyHint")}

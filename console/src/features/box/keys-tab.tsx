@@ -5,12 +5,14 @@ import { useTranslation } from "react-i18next";
 import type { ApiKeyInfo, NewApiKey } from "#contracts";
 import { client } from "../../api/client.ts";
 import { keysQuery, useAction } from "../../api/queries.ts";
-import { Badge, Button, CopyButton, IconButton, Notice, Skeletons } from "../../ui/basics.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { Badge, Button, CopyButton, IconButton, Notice } from "../../ui/basics.tsx";
+import { useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { AlertIcon, KeyIcon, PlusIcon, RemoveIcon, RetryIcon } from "../../ui/icons.ts";
+import { AlertIcon, KeyIcon, PlusIcon, RetryIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
+import { RemoveButton } from "../../ui/remove-button.tsx";
 import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { useRemoving } from "../../ui/undo.ts";
 import { NewKeyDialog } from "./new-key-dialog.tsx";
 import { QuotaSection } from "./quota-section.tsx";
 
@@ -44,8 +46,7 @@ export function KeysTab() {
             </p>
           </Notice>
         )}
-        {keys.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
-        {keys.isError ? <ErrorCard error={keys.error} onRetry={() => void keys.refetch()} /> : null}
+        <QueryState query={keys} rows={2} />
         {shown.length > 0 ? (
           <ul className="card lines">
             {shown.map((key) => (
@@ -107,18 +108,7 @@ function KeyRow({ item, onMade }: { readonly item: ApiKeyInfo; readonly onMade: 
           icon={RetryIcon}
           onClick={() => rotate.mutate(undefined, { onSuccess: onMade, onError: (error) => showToast(words(error).message) })}
         />
-        <IconButton
-          label={t("keys.remove", { name: item.name })}
-          icon={RemoveIcon}
-          onClick={() =>
-            removeWithUndo(
-              item.id,
-              t("keys.removed", { name: item.name }),
-              () => revoke.mutateAsync(undefined),
-              (error) => showToast(words(error).message),
-            )
-          }
-        />
+        <RemoveButton id={item.id} label={t("keys.remove", { name: item.name })} removed={t("keys.removed", { name: item.name })} action={revoke} />
       </span>
     </li>
   );

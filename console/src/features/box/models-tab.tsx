@@ -1,18 +1,22 @@
 /** @file The models a box has and could have: pull with progress, import from disk, verify, remove. */
+
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ModelInfo, ModelKind } from "#contracts";
 import { client } from "../../api/client.ts";
 import { modelsQuery, sessionQuery, useAction } from "../../api/queries.ts";
-import { Badge, Button, Progress, Skeletons } from "../../ui/basics.tsx";
+import { Badge, Button, Progress } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { BusyIcon, CancelIcon, CheckIcon, DownloadIcon, FailedIcon, FolderIcon, MoreIcon, OkIcon, RemoveIcon, WaitingIcon } from "../../ui/icons.ts";
 import { Menu } from "../../ui/menu.tsx";
+import { QueryState } from "../../ui/query-state.tsx";
+import { useRemoval } from "../../ui/remove-button.tsx";
 import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { useRemoving } from "../../ui/undo.ts";
 
 const kinds = ["language", "embedding", "reranker"] as const satisfies readonly ModelKind[];
 
@@ -32,8 +36,7 @@ export function ModelsTab() {
           </Button>
         ) : null}
       </div>
-      {models.isPending ? <Skeletons label={t("common.loading")} /> : null}
-      {models.isError ? <ErrorCard error={models.error} onRetry={() => void models.refetch()} /> : null}
+      <QueryState query={models} />
       {kinds.map((kind) => {
         const list = models.data?.filter((model) => model.kind === kind) ?? [];
         return list.length === 0 ? null : (
@@ -149,6 +152,7 @@ function ModelMenu({ model }: { readonly model: ModelInfo }) {
   const { t } = useTranslation();
   const words = useErrorWords();
   const verify = useAction(() => client.models.verify(model.id), [["models"]]);
+  const removal = useRemoval();
   const remove = useAction(() => client.models.remove(model.id), [["models"], ["ready"]]);
   const onVerify = () =>
     verify.mutate(undefined, {
@@ -166,15 +170,7 @@ function ModelMenu({ model }: { readonly model: ModelInfo }) {
           <button
             type="button"
             className="danger"
-            onClick={() => (
-              close(),
-              removeWithUndo(
-                model.id,
-                t("models.removed", { id: model.id }),
-                () => remove.mutateAsync(undefined),
-                (error) => showToast(words(error).message, undefined, 9000),
-              )
-            )}
+            onClick={() => (close(), removal({ id: model.id, removed: t("models.removed", { id: model.id }), action: remove }))}
           >
             <RemoveIcon size={15} aria-hidden />
             {t("common.remove")}
@@ -190,12 +186,11 @@ function ImportDialog({ onClose }: { readonly onClose: () => void }) {
   const run = useAction(client.models.import, [["models"]]);
   return (
     <Dialog title={t("models.import")} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={run}
+        deed={t("models.importGo")}
+        onClose={onClose}
+        onSubmit={(form) => {
           const id = String(form.get("id")).trim();
           run.mutate({ path: String(form.get("path")).trim(), ...(id === "" ? {} : { id }) }, { onSuccess: onClose });
         }}
@@ -209,14 +204,7 @@ function ImportDialog({ onClose }: { readonly onClose: () => void }) {
           <label htmlFor="import-id">{t("models.importId")}</label>
           <input id="import-id" name="id" className="input" />
         </div>
-        {run.isError ? <ErrorCard error={run.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={run.isPending}>
-            {t("models.importGo")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -4,9 +4,8 @@ import { useTranslation } from "react-i18next";
 import type { NewApiKey } from "#contracts";
 import { client } from "../../api/client.ts";
 import { basesQuery, modelsQuery, useAction } from "../../api/queries.ts";
-import { Button } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard } from "../../ui/error-card.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 
 const dayMs = 86_400_000;
 const spans = [0, 30, 90, 365] as const;
@@ -36,7 +35,7 @@ export function NewKeyDialog({ onMade, onClose }: { readonly onMade: (key: NewAp
   };
   return (
     <Dialog title={t("keys.add")} onClose={onClose}>
-      <form className="col" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(new FormData(event.currentTarget)))}>
+      <DialogForm action={create} deed={t("common.create")} onSubmit={submit} onClose={onClose}>
         <div className="field">
           <label htmlFor="key-name">{t("keys.name")}</label>
           <input id="key-name" name="name" className="input" required maxLength={100} autoFocus placeholder={t("keys.nameExample")} />
@@ -65,14 +64,7 @@ export function NewKeyDialog({ onMade, onClose }: { readonly onMade: (key: NewAp
           items={bases.data?.map((base) => [base.id, base.name] as const) ?? []}
         />
         <Choices legend={t("keys.models")} hint={t("keys.modelsHint")} name="models" items={usable.map((model) => [model.id, model.id] as const)} />
-        {create.isError ? <ErrorCard error={create.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={create.isPending}>
-            {t("common.create")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

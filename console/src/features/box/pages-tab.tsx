@@ -5,12 +5,13 @@ import { useTranslation } from "react-i18next";
 import type { PageInfo, PageInput } from "#contracts";
 import { client } from "../../api/client.ts";
 import { basesQuery, pagesQuery, useAction } from "../../api/queries.ts";
-import { Badge, Button, CopyButton, Empty, IconButton, Skeletons } from "../../ui/basics.tsx";
+import { Badge, Button, CopyButton, Empty, IconButton } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
-import { EditIcon, FrameIcon, LinkIcon, PlusIcon, RemoveIcon } from "../../ui/icons.ts";
-import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { DialogForm } from "../../ui/dialog-form.tsx";
+import { EditIcon, FrameIcon, LinkIcon, PlusIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
+import { RemoveButton } from "../../ui/remove-button.tsx";
+import { useRemoving } from "../../ui/undo.ts";
 
 export function PagesTab() {
   const { t } = useTranslation();
@@ -26,8 +27,7 @@ export function PagesTab() {
           {t("pages.add")}
         </Button>
       </div>
-      {pages.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
-      {pages.isError ? <ErrorCard error={pages.error} onRetry={() => void pages.refetch()} /> : null}
+      <QueryState query={pages} rows={2} />
       {pages.isSuccess && shown.length === 0 ? <Empty icon={LinkIcon} title={t("pages.none")} /> : null}
       {shown.length > 0 ? (
         <ul className="card lines" aria-label={t("box.pages")}>
@@ -47,7 +47,6 @@ const frameOf = (address: string, name: string): string =>
 
 function PageRow({ page, onEdit }: { readonly page: PageInfo; readonly onEdit: () => void }) {
   const { t } = useTranslation();
-  const words = useErrorWords();
   const remove = useAction(() => client.pages.remove(page.id), [["pages"]]);
   const address = `${location.origin}/p/${page.id}`;
   return (
@@ -62,18 +61,7 @@ function PageRow({ page, onEdit }: { readonly page: PageInfo; readonly onEdit: (
         <CopyButton text={address} label={t("pages.copyLink")} />
         <CopyButton text={frameOf(address, page.name)} label={t("pages.copyFrame")} icon={FrameIcon} />
         <IconButton label={t("pages.edit", { name: page.name })} icon={EditIcon} onClick={onEdit} />
-        <IconButton
-          label={t("pages.remove", { name: page.name })}
-          icon={RemoveIcon}
-          onClick={() =>
-            removeWithUndo(
-              page.id,
-              t("pages.removed", { name: page.name }),
-              () => remove.mutateAsync(undefined),
-              (error) => showToast(words(error).message),
-            )
-          }
-        />
+        <RemoveButton id={page.id} label={t("pages.remove", { name: page.name })} removed={t("pages.removed", { name: page.name })} action={remove} />
       </span>
     </li>
   );
@@ -88,12 +76,10 @@ function PageDialog({ page, onClose }: { readonly page: PageInfo | null; readonl
   );
   return (
     <Dialog title={page === null ? t("pages.add") : t("pages.edit", { name: page.name })} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={save}
+        onClose={onClose}
+        onSubmit={(form) => {
           save.mutate(
             {
               name: String(form.get("name") ?? "").trim(),
@@ -141,14 +127,7 @@ function PageDialog({ page, onClose }: { readonly page: PageInfo | null; readonl
         <label className="row">
           <input type="checkbox" name="enabled" defaultChecked={page?.enabled ?? true} /> {t("pages.enabled")}
         </label>
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -3,9 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { client } from "../../api/client.ts";
 import { sessionQuery, useAction } from "../../api/queries.ts";
-import { Button } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard } from "../../ui/error-card.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { showToast } from "../../ui/toasts.tsx";
 
 export function PasswordDialog({ id, name, onClose }: { readonly id: string; readonly name: string; readonly onClose: () => void }) {
@@ -26,7 +25,7 @@ export function PasswordDialog({ id, name, onClose }: { readonly id: string; rea
     );
   return (
     <Dialog title={isOwn ? t("people.password") : t("people.passwordFor", { name })} onClose={onClose}>
-      <form className="col" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(new FormData(event.currentTarget)))}>
+      <DialogForm action={save} onSubmit={submit} onClose={onClose}>
         {isOwn ? (
           <div className="field">
             <label htmlFor="current-password">{t("people.currentPassword")}</label>
@@ -47,14 +46,7 @@ export function PasswordDialog({ id, name, onClose }: { readonly id: string; rea
           />
           <span className="hint">{t(isOwn ? "people.ownPasswordHint" : "people.passwordHint")}</span>
         </div>
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -7,13 +7,16 @@ import type { Role } from "#contracts";
 import { client } from "../../api/client.ts";
 import { peopleQuery, sessionQuery, useAction } from "../../api/queries.ts";
 import { startViewAs } from "../../api/view-as.ts";
-import { Button, IconButton, Skeletons } from "../../ui/basics.tsx";
+import { Button, IconButton } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
+import { useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { KeyIcon, LinkIcon, PlusIcon, RemoveIcon, ShieldIcon, ShieldOffIcon, ViewIcon } from "../../ui/icons.ts";
+import { KeyIcon, LinkIcon, PlusIcon, ShieldIcon, ShieldOffIcon, ViewIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
+import { RemoveButton } from "../../ui/remove-button.tsx";
 import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { useRemoving } from "../../ui/undo.ts";
 import { Invitations, InviteDialog, RoleField, roles } from "./invitations.tsx";
 import { PasswordDialog } from "./password-dialog.tsx";
 
@@ -45,8 +48,7 @@ function People({ self }: { readonly self: string | null }) {
           {t("people.add")}
         </Button>
       </div>
-      {people.isPending ? <Skeletons rows={2} label={t("common.loading")} /> : null}
-      {people.isError ? <ErrorCard error={people.error} onRetry={() => void people.refetch()} /> : null}
+      <QueryState query={people} rows={2} />
       <ul className="card lines">
         {people.data
           ?.filter((person) => !removing.has(person.id))
@@ -114,17 +116,11 @@ function PersonRow({ person, self }: { readonly person: Person; readonly self: b
           />
         )}
         {self ? null : (
-          <IconButton
+          <RemoveButton
+            id={person.id}
             label={t("people.remove", { name: person.name })}
-            icon={RemoveIcon}
-            onClick={() =>
-              removeWithUndo(
-                person.id,
-                t("people.removed", { name: person.name }),
-                () => remove.mutateAsync(undefined),
-                (error) => showToast(words(error).message),
-              )
-            }
+            removed={t("people.removed", { name: person.name })}
+            action={remove}
           />
         )}
       </span>
@@ -137,12 +133,11 @@ function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
   const add = useAction(client.people.create, [["people"]]);
   return (
     <Dialog title={t("people.add")} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={add}
+        deed={t("people.addGo")}
+        onClose={onClose}
+        onSubmit={(form) => {
           const text = (name: string): string => String(form.get(name) ?? "").trim();
           add.mutate(
             {
@@ -169,14 +164,7 @@ function AddPersonDialog({ onClose }: { readonly onClose: () => void }) {
           <span className="hint">{t("account.passwordHint")}</span>
         </div>
         <RoleField id="person-role" />
-        {add.isError ? <ErrorCard error={add.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={add.isPending}>
-            {t("people.addGo")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -5,9 +5,10 @@ import { useTranslation } from "react-i18next";
 import type { AccessList, KnowledgeBaseInfo } from "#contracts";
 import { client } from "../../api/client.ts";
 import { accessQuery, basesQuery, useAction } from "../../api/queries.ts";
-import { Button, Empty, IconButton, Skeletons, Switch } from "../../ui/basics.tsx";
+import { Button, Empty, IconButton, Switch } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { BaseIcon, EditIcon, FolderIcon, LockIcon, PlusIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { ShareDialog, words } from "../share/share-dialog.tsx";
 
 export function PermissionsTab() {
@@ -18,8 +19,7 @@ export function PermissionsTab() {
   const base = managed.find((item) => item.id === chosen) ?? managed[0];
   return (
     <div className="page-body">
-      {bases.isPending ? <Skeletons rows={3} label={t("common.loading")} /> : null}
-      {bases.isError ? <ErrorCard error={bases.error} onRetry={() => void bases.refetch()} /> : null}
+      <QueryState query={bases} rows={3} />
       {bases.isSuccess && base === undefined ? (
         <Empty icon={LockIcon} title={t("permissions.none")}>
           {t("permissions.noneHint")}
@@ -55,8 +55,7 @@ function Lists({ base }: { readonly base: KnowledgeBaseInfo }) {
   const approval = useAction((on: boolean) => client.knowledge.updateBase(base.id, { approval: on }), [["bases"], ["documents"]]);
   return (
     <section className="col" style={{ gap: 12 }}>
-      {lists.isPending ? <Skeletons rows={3} label={t("common.loading")} /> : null}
-      {lists.isError ? <ErrorCard error={lists.error} onRetry={() => void lists.refetch()} /> : null}
+      <QueryState query={lists} rows={3} />
       {lists.data === undefined ? null : (
         <ul className="card lines" aria-label={t("permissions.lists")}>
           {lists.data.map((list) => (

@@ -5,10 +5,11 @@ import { useTranslation } from "react-i18next";
 import type { ErasureReport, MaskKind, MaskPlace, MaskPolicy, RetentionPolicy } from "#contracts";
 import { client } from "../../api/client.ts";
 import { masksQuery, peopleQuery, retentionQuery, useAction } from "../../api/queries.ts";
-import { Button, Notice, Skeletons } from "../../ui/basics.tsx";
+import { Button, Notice } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { DownloadIcon, OkIcon, WarnIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { TableScroll } from "../../ui/table-scroll.tsx";
 import { showToast } from "../../ui/toasts.tsx";
 import { HoldSection } from "./hold-section.tsx";
@@ -18,13 +19,11 @@ const places = ["input", "output", "stored"] as const satisfies readonly MaskPla
 const periods = ["historyDays", "uploadsDays", "logsDays", "auditDays", "usageDays"] as const satisfies readonly (keyof RetentionPolicy)[];
 
 export function PrivacyTab() {
-  const { t } = useTranslation();
   const masks = useQuery(masksQuery());
   const retention = useQuery(retentionQuery());
   return (
     <div className="page-body">
-      {masks.isPending ? <Skeletons rows={3} label={t("common.loading")} /> : null}
-      {masks.isError ? <ErrorCard error={masks.error} onRetry={() => void masks.refetch()} /> : null}
+      <QueryState query={masks} rows={3} />
       {masks.data === undefined ? null : <Masks key={JSON.stringify(masks.data)} policy={masks.data} />}
       {retention.data === undefined ? null : <Retention key={JSON.stringify(retention.data)} policy={retention.data} />}
       <HoldSection />

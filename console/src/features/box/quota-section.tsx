@@ -7,6 +7,7 @@ import { client } from "../../api/client.ts";
 import { quotasQuery, sessionQuery, useAction } from "../../api/queries.ts";
 import { Button, IconButton } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { PlusIcon, RemoveIcon } from "../../ui/icons.ts";
@@ -94,7 +95,7 @@ function QuotaDialog({ keys, onClose }: { readonly keys: readonly ApiKeyInfo[]; 
   };
   return (
     <Dialog title={t("quota.add")} onClose={onClose}>
-      <form className="col" style={{ gap: 14 }} onSubmit={(event) => (event.preventDefault(), submit(new FormData(event.currentTarget)))}>
+      <DialogForm action={save} onSubmit={submit} onClose={onClose}>
         <div className="field">
           <label htmlFor={`${id}-subject`}>{t("quota.whose")}</label>
           <select id={`${id}-subject`} name="subject" className="input" defaultValue="">
@@ -112,14 +113,7 @@ function QuotaDialog({ keys, onClose }: { readonly keys: readonly ApiKeyInfo[]; 
             <input id={`${id}-${limit}`} name={limit} type="number" min={0} step={1} className="input" placeholder={t("quota.unlimited")} />
           </div>
         ))}
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

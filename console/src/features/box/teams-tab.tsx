@@ -6,12 +6,13 @@ import type { Person } from "#client";
 import type { Team } from "#contracts";
 import { client } from "../../api/client.ts";
 import { peopleQuery, teamsQuery, useAction } from "../../api/queries.ts";
-import { Button, Empty, IconButton, Skeletons } from "../../ui/basics.tsx";
+import { Button, Empty, IconButton } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
-import { EditIcon, PlusIcon, RemoveIcon, TeamIcon } from "../../ui/icons.ts";
-import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { DialogForm } from "../../ui/dialog-form.tsx";
+import { EditIcon, PlusIcon, TeamIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
+import { RemoveButton } from "../../ui/remove-button.tsx";
+import { useRemoving } from "../../ui/undo.ts";
 
 export function TeamsTab() {
   const { t } = useTranslation();
@@ -28,8 +29,7 @@ export function TeamsTab() {
           {t("teams.add")}
         </Button>
       </div>
-      {teams.isPending ? <Skeletons rows={3} label={t("common.loading")} /> : null}
-      {teams.isError ? <ErrorCard error={teams.error} onRetry={() => void teams.refetch()} /> : null}
+      <QueryState query={teams} rows={3} />
       {teams.isSuccess && shown.length === 0 ? (
         <Empty icon={TeamIcon} title={t("teams.empty")}>
           {t("teams.emptyHint")}
@@ -65,7 +65,6 @@ function TeamRow({
   readonly onEdit: () => void;
 }) {
   const { t } = useTranslation();
-  const words = useErrorWords();
   const remove = useAction(() => client.people.removeTeam(team.id), [["teams"], ["people"], ["access"]]);
   const names = team.memberIds.map((id) => people.find((person) => person.id === id)?.name ?? id);
   return (
@@ -77,18 +76,7 @@ function TeamRow({
       </span>
       <span className="muted tiny num">{t("teams.count", { count: team.memberIds.length })}</span>
       <IconButton label={t("teams.edit", { name: team.name })} icon={EditIcon} onClick={onEdit} />
-      <IconButton
-        label={t("teams.remove", { name: team.name })}
-        icon={RemoveIcon}
-        onClick={() =>
-          removeWithUndo(
-            team.id,
-            t("teams.removed", { name: team.name }),
-            () => remove.mutateAsync(undefined),
-            (error) => showToast(words(error).message),
-          )
-        }
-      />
+      <RemoveButton id={team.id} label={t("teams.remove", { name: team.name })} removed={t("teams.removed", { name: team.name })} action={remove} />
     </li>
   );
 }
@@ -114,12 +102,10 @@ function TeamDialog({
   );
   return (
     <Dialog title={team === null ? t("teams.add") : t("teams.edit", { name: team.name })} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={save}
+        onClose={onClose}
+        onSubmit={(form) => {
           const parent = String(form.get("parent") ?? "");
           save.mutate(
             { name: String(form.get("name") ?? "").trim(), parentId: parent === "" ? null : parent, memberIds: form.getAll("member").map(String) },
@@ -154,14 +140,7 @@ function TeamDialog({
             </label>
           ))}
         </fieldset>
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

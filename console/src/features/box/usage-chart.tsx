@@ -47,40 +47,42 @@ export function UsageChart({ rows, from, days }: { readonly rows: readonly Usage
           <span className="swatch completion" aria-hidden="true" /> {t("usage.completion")}
         </span>
       </figcaption>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={title}>
-        {[0, top / 2, top].map((value) => (
-          <g key={value}>
-            <line className="grid" x1={left} x2={width} y1={y(value)} y2={y(value)} />
-            <text x={left - 6} y={Math.max(10, y(value) + 4)} textAnchor="end">
-              {number(value, { notation: "compact" })}
-            </text>
-          </g>
-        ))}
-        {list.map((day, i) => (
-          <g key={day.day}>
-            <title>{`${label(day.day)}: ${number(day.prompt + day.completion)}`}</title>
-            <rect
-              className="prompt"
-              x={left + i * step + step * 0.15}
-              width={step * 0.7}
-              y={y(day.prompt)}
-              height={height - bottom - y(day.prompt)}
-            />
-            <rect
-              className="completion"
-              x={left + i * step + step * 0.15}
-              width={step * 0.7}
-              y={y(day.prompt + day.completion)}
-              height={y(day.prompt) - y(day.prompt + day.completion)}
-            />
-            {i % Math.ceil(list.length / 8) === 0 ? (
-              <text x={left + i * step + step / 2} y={height - 6} textAnchor="middle">
-                {label(day.day)}
+      {total === 0 ? null : (
+        <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={title}>
+          {[0, top / 2, top].map((value) => (
+            <g key={value}>
+              <line className="grid" x1={left} x2={width} y1={y(value)} y2={y(value)} />
+              <text x={left - 6} y={Math.max(10, y(value) + 4)} textAnchor="end">
+                {number(value, { notation: "compact" })}
               </text>
-            ) : null}
-          </g>
-        ))}
-      </svg>
+            </g>
+          ))}
+          {list.map((day, i) => (
+            <g key={day.day}>
+              <title>{`${label(day.day)}: ${number(day.prompt + day.completion)}`}</title>
+              <rect
+                className="prompt"
+                x={left + i * step + step * 0.15}
+                width={step * 0.7}
+                y={y(day.prompt)}
+                height={height - bottom - y(day.prompt)}
+              />
+              <rect
+                className="completion"
+                x={left + i * step + step * 0.15}
+                width={step * 0.7}
+                y={y(day.prompt + day.completion)}
+                height={y(day.prompt) - y(day.prompt + day.completion)}
+              />
+              {i % Math.ceil(list.length / 8) === 0 ? (
+                <text x={left + i * step + step / 2} y={height - 6} textAnchor="middle">
+                  {label(day.day)}
+                </text>
+              ) : null}
+            </g>
+          ))}
+        </svg>
+      )}
       <details>
         <summary className="small">{t("usage.table")}</summary>
         <TableScroll label={t("usage.table")}>

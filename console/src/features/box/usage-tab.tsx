@@ -5,10 +5,9 @@ import { useTranslation } from "react-i18next";
 import type { UsageGroup, UsageSum } from "#contracts";
 import { client } from "../../api/client.ts";
 import { keysQuery, pagesQuery, peopleQuery, sessionQuery, usageQuery } from "../../api/queries.ts";
-import { Skeletons } from "../../ui/basics.tsx";
-import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { DownloadIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { TableScroll } from "../../ui/table-scroll.tsx";
 import { UsageChart } from "./usage-chart.tsx";
 
@@ -48,8 +47,7 @@ export function UsageTab() {
           {t("usage.csv")}
         </a>
       </div>
-      {byDay.isPending ? <Skeletons rows={3} label={t("common.loading")} /> : null}
-      {byDay.isError ? <ErrorCard error={byDay.error} onRetry={() => void byDay.refetch()} /> : null}
+      <QueryState query={byDay} rows={3} />
       {byDay.data === undefined ? null : byDay.data.length === 0 ? (
         <p className="muted">{t("usage.none")}</p>
       ) : (

@@ -6,11 +6,10 @@ import { useTranslation } from "react-i18next";
 import type { ChatInfo } from "#contracts";
 import { client } from "../../api/client.ts";
 import { chatsQuery, useAction } from "../../api/queries.ts";
-import { useErrorWords } from "../../ui/error-card.tsx";
 import { EditIcon, MoreIcon, PlusIcon, RemoveIcon } from "../../ui/icons.ts";
 import { Menu } from "../../ui/menu.tsx";
-import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { useRemoval } from "../../ui/remove-button.tsx";
+import { useRemoving } from "../../ui/undo.ts";
 
 export function ChatList() {
   const { t } = useTranslation();
@@ -38,10 +37,10 @@ export function ChatList() {
 function ChatRow({ chat }: { readonly chat: ChatInfo }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const words = useErrorWords();
   const here = useParams({ strict: false }).chatId === chat.id;
   const [renaming, setRenaming] = useState(false);
   const rename = useAction((title: string) => client.chats.update(chat.id, { title }), [["chats"]]);
+  const removal = useRemoval();
   const remove = useAction(() => client.chats.remove(chat.id), [["chats"]]);
   const title = chat.title || t("chat.untitled");
 
@@ -92,12 +91,7 @@ function ChatRow({ chat }: { readonly chat: ChatInfo }) {
               className="danger"
               onClick={() => {
                 close();
-                removeWithUndo(
-                  chat.id,
-                  t("chat.removed", { title }),
-                  () => remove.mutateAsync(),
-                  (error) => showToast(words(error).message),
-                );
+                removal({ id: chat.id, removed: t("chat.removed", { title }), action: remove });
                 if (here) void navigate({ to: "/chat" });
               }}
             >

@@ -8,6 +8,7 @@ import { client } from "../../api/client.ts";
 import { basesQuery, gapsQuery, modelsQuery, useAction } from "../../api/queries.ts";
 import { Button, Empty, Skeletons } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { EditIcon, KnowledgeIcon, MoreIcon, RemoveIcon, ShareIcon } from "../../ui/icons.ts";
 import { Menu } from "../../ui/menu.tsx";
@@ -138,12 +139,10 @@ function EditDialog({ base, onClose }: { readonly base: KnowledgeBaseInfo; reado
   const save = useAction((json: { name: string; description: string; embedder?: string }) => client.knowledge.updateBase(base.id, json), [["bases"]]);
   return (
     <Dialog title={t("kb.edit")} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={save}
+        onClose={onClose}
+        onSubmit={(form) => {
           const embedder = String(form.get("embedder") ?? "");
           const change = embedder === "" || embedder === base.embedder ? {} : { embedder };
           save.mutate(
@@ -174,14 +173,7 @@ function EditDialog({ base, onClose }: { readonly base: KnowledgeBaseInfo; reado
             <span className="hint">{t("kb.embedderHint")}</span>
           </div>
         )}
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

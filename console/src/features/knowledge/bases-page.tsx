@@ -6,11 +6,13 @@ import { useTranslation } from "react-i18next";
 import type { KnowledgeBaseInfo } from "#contracts";
 import { client } from "../../api/client.ts";
 import { basesQuery, isAdministrator, isBaseBusy, sessionQuery, useAction } from "../../api/queries.ts";
-import { Badge, Button, Empty, Progress, Skeletons } from "../../ui/basics.tsx";
+import { Badge, Button, Empty, Progress } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { BaseIcon, BusyIcon, FailedIcon, KnowledgeIcon, OkIcon, PlusIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { ArrivingNotice } from "../box/arriving-notice.tsx";
 import { DueReviews } from "./due-reviews.tsx";
 
@@ -37,8 +39,7 @@ export function BasesPage() {
       <div className="page-body">
         <ArrivingNotice />
         <DueReviews />
-        {bases.isPending ? <Skeletons label={t("common.loading")} /> : null}
-        {bases.isError ? <ErrorCard error={bases.error} onRetry={() => void bases.refetch()} /> : null}
+        <QueryState query={bases} />
         {samples.isError ? <ErrorCard error={samples.error} onRetry={addSamples} /> : null}
         {bases.isSuccess && list.length === 0 ? (
           <Empty
@@ -129,12 +130,11 @@ function NewBaseDialog({ onClose }: { readonly onClose: () => void }) {
   const create = useAction(client.knowledge.createBase, [["bases"]]);
   return (
     <Dialog title={t("kb.new")} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={create}
+        deed={t("common.create")}
+        onClose={onClose}
+        onSubmit={(form) => {
           create.mutate(
             {
               name: String(form.get("name")).trim(),
@@ -158,14 +158,7 @@ function NewBaseDialog({ onClose }: { readonly onClose: () => void }) {
           <span>{t("kb.everyone")}</span>
         </label>
         <p className="muted small">{t("kb.everyoneHint")}</p>
-        {create.isError ? <ErrorCard error={create.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={create.isPending}>
-            {t("common.create")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

@@ -5,13 +5,14 @@ import { useTranslation } from "react-i18next";
 import type { CuratedAnswer } from "#contracts";
 import { client } from "../../api/client.ts";
 import { curatedQuery, useAction } from "../../api/queries.ts";
-import { Button, Empty, IconButton, Skeletons } from "../../ui/basics.tsx";
+import { Button, Empty, IconButton } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { useFormat } from "../../ui/format.ts";
-import { CheckIcon, EditIcon, PlusIcon, RemoveIcon } from "../../ui/icons.ts";
-import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo, useRemoving } from "../../ui/undo.ts";
+import { CheckIcon, EditIcon, PlusIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
+import { RemoveButton } from "../../ui/remove-button.tsx";
+import { useRemoving } from "../../ui/undo.ts";
 import { useBase } from "./base-layout.tsx";
 
 export function CuratedTab() {
@@ -28,8 +29,7 @@ export function CuratedTab() {
   );
   return (
     <div className="page-body">
-      {answers.isPending ? <Skeletons label={t("common.loading")} /> : null}
-      {answers.isError ? <ErrorCard error={answers.error} onRetry={() => void answers.refetch()} /> : null}
+      <QueryState query={answers} />
       {answers.isSuccess && shown.length === 0 ? (
         <Empty icon={CheckIcon} title={t("curated.emptyTitle")} actions={add}>
           {t("curated.emptyHint")}
@@ -54,25 +54,13 @@ export function CuratedTab() {
 function CuratedCard({ answer, onEdit }: { readonly answer: CuratedAnswer; readonly onEdit: () => void }) {
   const { t } = useTranslation();
   const { ago } = useFormat();
-  const words = useErrorWords();
   const remove = useAction(() => client.knowledge.removeCurated(answer.id), [["curated"]]);
   return (
     <li className="card qa">
       <div className="row">
         <strong className="grow">{answer.question}</strong>
         <IconButton label={t("curated.edit")} icon={EditIcon} onClick={onEdit} />
-        <IconButton
-          label={t("common.remove")}
-          icon={RemoveIcon}
-          onClick={() =>
-            removeWithUndo(
-              answer.id,
-              t("curated.removed"),
-              () => remove.mutateAsync(undefined),
-              (error) => showToast(words(error).message),
-            )
-          }
-        />
+        <RemoveButton id={answer.id} label={t("common.remove")} removed={t("curated.removed")} action={remove} />
       </div>
       <p className="soft pre">{answer.answer}</p>
       <p className="muted tiny">
@@ -99,12 +87,10 @@ export function CuratedDialog({
   const save = useAction((json: { id?: string; question: string; answer: string }) => client.knowledge.writeCurated(kbId, json), [["curated", kbId]]);
   return (
     <Dialog title={answer === null ? t("curated.add") : t("curated.edit")} onClose={onClose} wide>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={save}
+        onClose={onClose}
+        onSubmit={(form) => {
           save.mutate(
             {
               ...(answer === null ? {} : { id: answer.id }),
@@ -140,14 +126,7 @@ export function CuratedDialog({
             autoFocus={question !== ""}
           />
         </div>
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="actions">
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

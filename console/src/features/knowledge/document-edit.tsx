@@ -6,7 +6,7 @@ import { client } from "../../api/client.ts";
 import { useAction } from "../../api/queries.ts";
 import { Button } from "../../ui/basics.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { ErrorCard } from "../../ui/error-card.tsx";
+import { DialogForm } from "../../ui/dialog-form.tsx";
 import { EditIcon } from "../../ui/icons.ts";
 
 export function EditFacts({ document }: { readonly document: DocumentInfo }) {
@@ -33,12 +33,10 @@ function EditDialog({ document, onClose }: { readonly document: DocumentInfo; re
   );
   return (
     <Dialog title={t("document.edit")} onClose={onClose}>
-      <form
-        className="col"
-        style={{ gap: 14 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const form = new FormData(event.currentTarget);
+      <DialogForm
+        action={save}
+        onClose={onClose}
+        onSubmit={(form) => {
           const title = String(form.get("title")).trim();
           const date = String(form.get("date")) || null;
           const changes = { ...(title === document.title ? {} : { title }), ...(date === document.date ? {} : { date }) };
@@ -57,17 +55,7 @@ function EditDialog({ document, onClose }: { readonly document: DocumentInfo; re
             {t("document.dateHint")}
           </p>
         </div>
-        {save.isError ? <ErrorCard error={save.error} /> : null}
-        <div className="row">
-          <span className="end" />
-          <Button look="quiet" onClick={onClose}>
-            {t("common.cancel")}
-          </Button>
-          <Button look="primary" type="submit" busy={save.isPending}>
-            {t("common.save")}
-          </Button>
-        </div>
-      </form>
+      </DialogForm>
     </Dialog>
   );
 }

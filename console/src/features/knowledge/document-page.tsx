@@ -7,12 +7,11 @@ import type { DocumentInfo } from "#contracts";
 import { client } from "../../api/client.ts";
 import { basesQuery, documentQuery, documentTextQuery, useAction } from "../../api/queries.ts";
 import { Button, IconButton, Notice, Skeletons } from "../../ui/basics.tsx";
-import { ErrorCard, useErrorWords } from "../../ui/error-card.tsx";
+import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { CloseIcon, EditionIcon, OcrIcon, OriginalIcon, RemoveIcon, RetryIcon, ShareIcon, TagIcon, WarnIcon } from "../../ui/icons.ts";
 import { Menu } from "../../ui/menu.tsx";
-import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo } from "../../ui/undo.ts";
+import { useRemoval } from "../../ui/remove-button.tsx";
 import { ShareDialog } from "../share/share-dialog.tsx";
 import { DocumentText } from "../source/document-text.tsx";
 import { ChunksView } from "./chunks-view.tsx";
@@ -65,18 +64,13 @@ export function DocumentPage() {
 function DocumentHead({ document }: { readonly document: DocumentInfo }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const words = useErrorWords();
   const { data: bases } = useQuery(basesQuery());
   const base = bases?.find((item) => item.id === document.kbId);
   const [sharing, setSharing] = useState(false);
+  const removal = useRemoval();
   const remove = useAction(() => client.knowledge.removeDocument(document.id), [["documents"], ["bases"]]);
   const onRemove = () => {
-    removeWithUndo(
-      document.id,
-      t("documents.removed", { title: document.title }),
-      () => remove.mutateAsync(undefined),
-      (failure) => showToast(words(failure).message),
-    );
+    removal({ id: document.id, removed: t("documents.removed", { title: document.title }), action: remove });
     void navigate({ to: "/knowledge/$kbId", params: { kbId: document.kbId } });
   };
   return (

@@ -10,8 +10,7 @@ import { Button, IconButton } from "../../ui/basics.tsx";
 import { useErrorWords } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { DocumentIcon, EditionIcon, RemoveIcon, RetryIcon, ShareIcon, WaitingIcon } from "../../ui/icons.ts";
-import { showToast } from "../../ui/toasts.tsx";
-import { removeWithUndo } from "../../ui/undo.ts";
+import { useRemoval } from "../../ui/remove-button.tsx";
 import { DocumentStateBadge } from "./document-state.tsx";
 
 const narrow = window.matchMedia("(max-width: 760px)");
@@ -106,15 +105,10 @@ const DocumentRow = memo(function DocumentRow({
   const words = useErrorWords();
   const stale = [["documents", document.kbId], ["bases"], ["document", document.id]];
   const retry = useAction(() => client.knowledge.retryDocument(document.id), stale);
+  const removal = useRemoval();
   const remove = useAction(() => client.knowledge.removeDocument(document.id), stale);
   const error = document.error === null ? null : words(document.error);
-  const onRemove = () =>
-    removeWithUndo(
-      document.id,
-      t("documents.removed", { title: document.title }),
-      () => remove.mutateAsync(undefined),
-      (failure) => showToast(words(failure).message),
-    );
+  const onRemove = () => removal({ id: document.id, removed: t("documents.removed", { title: document.title }), action: remove });
   return (
     <div role="row" aria-rowindex={index + 1} className="doc-row" data-state={document.state}>
       <span role="cell" className="doc-name">

@@ -5,9 +5,9 @@ import { type DragEvent, useDeferredValue, useEffect, useMemo, useRef, useState 
 import { useTranslation } from "react-i18next";
 import type { DocumentInfo } from "#contracts";
 import { documentsQuery, readyQuery } from "../../api/queries.ts";
-import { Button, Empty, Skeletons } from "../../ui/basics.tsx";
-import { ErrorCard } from "../../ui/error-card.tsx";
+import { Button, Empty } from "../../ui/basics.tsx";
 import { DocumentIcon, FolderIcon, SearchIcon, UploadIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { useRemoving } from "../../ui/undo.ts";
 import { ArrivingNotice } from "../box/arriving-notice.tsx";
 import { ShareDialog } from "../share/share-dialog.tsx";
@@ -88,8 +88,7 @@ export function DocumentsTab() {
         {writes ? <AddButtons onAdd={add} /> : null}
       </div>
       <UploadPanel kbId={base.id} />
-      {documents.isPending ? <Skeletons rows={6} label={t("common.loading")} /> : null}
-      {documents.isError ? <ErrorCard error={documents.error} onRetry={() => void documents.refetch()} /> : null}
+      <QueryState query={documents} rows={6} />
       {nothing && !filtered ? (
         <Empty icon={DocumentIcon} title={t("documents.emptyTitle")}>
           {t(writes ? "documents.emptyHint" : "documents.emptyReader")}

@@ -6,10 +6,11 @@ import { useTranslation } from "react-i18next";
 import type { KnowledgeGap } from "#contracts";
 import { client } from "../../api/client.ts";
 import { gapsQuery, useAction } from "../../api/queries.ts";
-import { Button, Empty, Skeletons } from "../../ui/basics.tsx";
+import { Button, Empty } from "../../ui/basics.tsx";
 import { ErrorCard } from "../../ui/error-card.tsx";
 import { useFormat } from "../../ui/format.ts";
 import { CheckIcon, EditIcon, GapIcon } from "../../ui/icons.ts";
+import { QueryState } from "../../ui/query-state.tsx";
 import { useBase } from "./base-layout.tsx";
 import { CuratedDialog } from "./curated-tab.tsx";
 
@@ -19,8 +20,7 @@ export function GapsTab() {
   const gaps = useQuery(gapsQuery(base.id));
   return (
     <div className="page-body">
-      {gaps.isPending ? <Skeletons label={t("common.loading")} /> : null}
-      {gaps.isError ? <ErrorCard error={gaps.error} onRetry={() => void gaps.refetch()} /> : null}
+      <QueryState query={gaps} />
       {gaps.isSuccess && gaps.data.length === 0 ? (
         <Empty icon={GapIcon} title={t("gaps.emptyTitle")}>
           {t("gaps.emptyHint")}
