@@ -7,6 +7,9 @@
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "internal.h"
 
@@ -86,13 +89,16 @@ const char *sb_last_error(void) { return sb::last_error.c_str(); }
 
 void *sb_alloc(size_t bytes) {
   const size_t rounded = (bytes + 63) / 64 * 64;
-  // Large blocks on 2 MiB borders let the system use huge pages.
-  const size_t align = rounded >= (size_t{4} << 20) ? size_t{2} << 20 : 64;
+  // Large blocks on 2 MiB borders let the system use huge pages; most systems give them only to those who ask.
+  const size_t huge = size_t{2} << 20, align = rounded >= huge ? huge : 64;
   void *memory = nullptr;
   if (posix_memalign(&memory, align, rounded ? rounded : 64) != 0) {
     sb::fail(SB_NO_MEMORY, "no memory for " + std::to_string(bytes) + " bytes");
     return nullptr;
   }
+#if defined(__linux__)
+  if (rounded >= huge && !getenv("NOHUGE")) madvise(memory, rounded / huge * huge, MADV_HUGEPAGE);  // a wish: failing it costs speed only
+#endif
   std::memset(memory, 0, rounded ? rounded : 64);
   return memory;
 }

@@ -69,6 +69,11 @@ static void finish(const Epilogue &e, int64_t row, int64_t rows, int64_t column,
   for (int64_t r = 0; r < rows; r++) finish_row(e, row + r, column, columns, tile + r * ld);
 }
 
+#ifndef SB_PANEL_AHEAD
+#define SB_PANEL_AHEAD 1024
+#endif
+constexpr int kPanelAhead = SB_PANEL_AHEAD;  // bytes
+
 /** R rows of w against M of x, both contiguous along k. */
 template <class T, int R, int M>
 static void dot_block(const float *x, const T *const *w, int64_t k, float *out, int64_t out_ld) {
@@ -124,6 +129,83 @@ static void dot(const float *x, int64_t m, int64_t k, const Source &s, int64_t f
   if (s.type == SB_F32) dot_type<float>(x, m, k, s, first, count, out, out_ld);
   else if (s.type == SB_BF16) dot_type<uint16_t>(x, m, k, s, first, count, out, out_ld);
   else dot_type<half>(x, m, k, s, first, count, out, out_ld);
+}
+
+/** One element of k of a packed panel: NR values widened to f32; for pairs, of two neighbours. */
+template <class T> struct PanelOf {
+  static constexpr int step = 1, bytes = NR * static_cast<int>(sizeof(T));
+  static inline void at(const char *panel, int64_t unit, vf (*line)[NV]) {
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; v++) line[0][v] = load(reinterpret_cast<const T *>(panel) + unit * NR + v * SB_W);
+  }
+};
+struct Pairs {};
+template <> struct PanelOf<Pairs> {
+  static constexpr int step = 2, bytes = NR * 4;
+  static inline void at(const char *panel, int64_t unit, vf (*line)[NV]) {
+    const uint32_t *words = reinterpret_cast<const uint32_t *>(panel) + unit * NR;
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; v++) {
+      vu both;
+      std::memcpy(&both, words + v * SB_W, sizeof both);
+      line[0][v] = reinterpret_cast<vf>(both << 16);
+      line[1][v] = reinterpret_cast<vf>(both & 0xffff0000u);
+    }
+  }
+};
+
+/** M rows of x against P panels that lie one behind the other. One sum an element, along k, as the tiles have it: the same
+ * bits for any number of rows. Memory is the limit: lines are asked for early, since hardware stops at a page's end. */
+template <class T, int M, int P>
+static void panel_block(const float *x, int64_t k, const char *panel, float *out, int64_t out_ld) {
+  using Panel = PanelOf<T>;
+  constexpr int step = Panel::step;
+  const int64_t units = (k + step - 1) / step, stride = units * Panel::bytes;
+  vf acc[P][M][NV];
+  for (auto &one : acc)
+    for (auto &row : one)
+      for (vf &v : row) v = vf{};
+#pragma GCC unroll 4
+  for (int64_t u = 0; u < units; u++) {
+#pragma GCC unroll 2
+    for (int p = 0; p < P; p++) {
+      vf line[step][NV];
+      Panel::at(panel + p * stride, u, line);
+      if (M == 1) __builtin_prefetch(panel + p * stride + u * Panel::bytes + kPanelAhead);
+#pragma GCC unroll 2
+      for (int s = 0; s < step; s++) {
+        if (step > 1 && u * step + s >= k) break;  // an odd k: the last half pair is no element
+#pragma GCC unroll 4
+        for (int m = 0; m < M; m++) {
+          const vf value = broadcast(x + m * k + u * step + s);
+#pragma GCC unroll 4
+          for (int v = 0; v < NV; v++) acc[p][m][v] += value * line[s][v];
+        }
+      }
+    }
+  }
+  for (int p = 0; p < P; p++)
+    for (int m = 0; m < M; m++)
+      for (int v = 0; v < NV; v++) store(out + m * out_ld + p * NR + v * SB_W, acc[p][m][v]);
+}
+template <class T, int P>
+static void panel_rows(const float *x, int64_t m, int64_t k, const char *panel, float *out, int64_t out_ld) {
+  for (; m >= 3; m -= 3, x += 3 * k, out += 3 * out_ld) panel_block<T, 3, P>(x, k, panel, out, out_ld);
+  if (m == 2) panel_block<T, 2, P>(x, k, panel, out, out_ld);
+  if (m == 1) panel_block<T, 1, P>(x, k, panel, out, out_ld);
+}
+template <class T>
+static void panel_all(const float *x, int64_t m, int64_t k, const char *panel, int64_t panels, float *out, int64_t out_ld) {
+  const int64_t stride = (k + PanelOf<T>::step - 1) / PanelOf<T>::step * PanelOf<T>::bytes;
+  for (; panels >= 2; panels -= 2, panel += 2 * stride, out += 2 * NR) panel_rows<T, 2>(x, m, k, panel, out, out_ld);
+  if (panels == 1) panel_rows<T, 1>(x, m, k, panel, out, out_ld);
+}
+static void dot_panels(const float *x, int64_t m, int64_t k, const void *data, int64_t panels, int32_t type, bool pairs, float *out, int64_t out_ld) {
+  const char *panel = static_cast<const char *>(data);
+  if (pairs) panel_all<Pairs>(x, m, k, panel, panels, out, out_ld);
+  else if (type == SB_F32) panel_all<float>(x, m, k, panel, panels, out, out_ld);
+  else if (type == SB_BF16) panel_all<uint16_t>(x, m, k, panel, panels, out, out_ld);
+  else panel_all<half>(x, m, k, panel, panels, out, out_ld);
 }
 
 template <class T>
@@ -188,7 +270,7 @@ static const Engine engine_bf16 = {MR, NR, SB_W, 2, tile<Dot, NV>, tile<Dot, 1>,
 
 #define SB_MATMUL_TABLE                                                                                         \
   {                                                                                                             \
-    &sb::SB_TIER::engine_f32, SB_MATMUL_BF16, sb::SB_TIER::finish, sb::SB_TIER::dot, sb::SB_TIER::widen_floats, \
+    &sb::SB_TIER::engine_f32, SB_MATMUL_BF16, sb::SB_TIER::finish, sb::SB_TIER::dot, sb::SB_TIER::dot_panels, sb::SB_TIER::widen_floats, \
         sb::SB_TIER::narrow_floats, sb::SB_TIER::softmax_row, sb::SB_TIER::gradient_row,   \
         sb::SB_TIER::add_values, sb::SB_TIER::scale_values                                                      \
   }

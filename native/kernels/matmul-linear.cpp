@@ -8,7 +8,7 @@ namespace sb {
 namespace {
 
 constexpr int64_t kFewRows = 12;
-constexpr int64_t kDotColumns = 64;
+constexpr int64_t kDotColumns = 64;  // whole panels of every tier
 
 struct Linear {
   const Tensor *x, *w, *a = nullptr, *b = nullptr, *scales = nullptr, *group = nullptr, *bias = nullptr, *residual = nullptr;
@@ -21,7 +21,9 @@ struct Linear {
   bool packed8() const { return w->type == SB_PACKED && is_quantized(w->source_type); }
   /** Quantised kernels of their own: int8 when packed so, straight from the blocks for few rows. */
   bool quantized() const { return packed8() || (is_quantized(w->type) && m() <= kDecodeRows); }
-  bool few() const { return w->type != SB_PACKED && !is_quantized(w->type) && m() <= kFewRows; }
+  bool few() const { return (w->type == SB_PACKED ? few_packed() : !is_quantized(w->type)) && m() <= kFewRows; }
+  /** Panels serve few rows too, with the sums of the tiles; dot instructions for bf16 and adapters have sums of their own. */
+  bool few_packed() const { return !packed8() && !a && !(x->type == SB_BF16 && w->source_type == SB_BF16 && matmul_now().bf16); }
 };
 
 Linear linear_of(const Call &c) {
@@ -144,10 +146,13 @@ void project_apart(const Linear &l, const LinearAreas &areas, Epilogue &e, Pool 
 void run_few(const Linear &l, const LinearAreas &areas, const Epilogue &e, Pool &pool) {
   const MatmulTable &t = matmul_now();
   const Source w = weight_source(*l.w, false);
+  const bool pairs = w.type == SB_BF16 && t.bf16;
+  const int64_t nr = t.f32->nr, row_bytes = pairs ? ceil_div(l.k(), 2) * 4 : l.k() * float_bytes(w.type);
   pool.parallel(ceil_div(l.n(), kDotColumns), [&](int64_t chunk, int thread) {
     const int64_t first = chunk * kDotColumns, count = std::min(kDotColumns, l.n() - first);
     float *out = areas.out + thread * kFewRows * kDotColumns;
-    t.dot(areas.x, l.m(), l.k(), w, first, count, out, kDotColumns);
+    if (w.order == Order::panels) t.dot_panels(areas.x, l.m(), l.k(), static_cast<const char *>(w.data) + first * row_bytes, ceil_div(count, nr), w.type, pairs, out, kDotColumns);
+    else t.dot(areas.x, l.m(), l.k(), w, first, count, out, kDotColumns);
     t.finish(e, 0, l.m(), first, count, out, kDotColumns);
   });
 }

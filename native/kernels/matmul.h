@@ -59,6 +59,8 @@ struct MatmulTable {
   void (*finish)(const Epilogue &e, int64_t row, int64_t rows, int64_t column, int64_t columns, float *tile, int64_t ld);
   /** out[m][0..count) = sum over k of x[m][k] w[first + i][k], for few rows of x (f32, k apart). w is F32, F16 or BF16. */
   void (*dot)(const float *x, int64_t m, int64_t k, const Source &w, int64_t first, int64_t count, float *out, int64_t out_ld);
+  /** The same for `panels` panels of a packed weight: out[m][0..panels * nr). `pairs`: kept as pairs of bf16. */
+  void (*dot_panels)(const float *x, int64_t m, int64_t k, const void *data, int64_t panels, int32_t type, bool pairs, float *out, int64_t out_ld);
   /** f32 copy of `count` elements of a float tensor. */
   void (*widen)(const void *from, int32_t type, int64_t at, int64_t count, float *to);
   void (*narrow)(const float *from, int64_t count, uint16_t *to);

@@ -21,14 +21,45 @@ struct Activations {
   const ActivationUnit *unit;   // [M][k / 32]
 };
 
+/** How a row's codes and units are laid down: a unit's every `stride` units; widened to 16 bits, columns 0, 2, 1, 3 of four. */
+struct ActivationForm {
+  int offset;   // of the weight's codes: see ActivationUnit
+  bool halves;
+  int64_t stride = 1;
+  bool wide = false;
+};
+
+constexpr int64_t kStretch = 16;  // units that are unpacked at a time: they and what they meet stay in the first cache
+
+/** A product of many rows. Activations lie in panels of 4 rows: for every unit the rows' codes side by side, and their units. */
+struct TileCall {
+  const char *weight;  // the first group
+  int64_t groups, units;
+  const int8_t *code;
+  const ActivationUnit *unit;
+  int64_t rows;
+  float *out;  // [rows][ld], ld a multiple of 16
+  int64_t ld;
+  char *codes;    // room for kStretch units of two groups: kTileCodes bytes each
+  float *scales;  // and 32 floats each
+};
+constexpr int64_t kTileCodes = 1024;
+
+struct QuantTile {
+  int (*offset)(int32_t type);
+  bool (*wide)(int32_t type);
+  void (*run)(int32_t type, const TileCall &call);
+};
+
 struct QuantTable {
-  /** One row of k elements (f32) to codes by blocks of 32. `offset`, `halves`: see ActivationUnit. */
-  void (*activate)(const float *x, int64_t k, int offset, bool halves, int8_t *code, ActivationUnit *unit);
+  /** One row of k elements (f32) to codes by blocks of 32. */
+  void (*activate)(const float *x, int64_t k, const ActivationForm &form, int8_t *code, ActivationUnit *unit);
   /** out[m * ld + r] for 8 rows of packed weights and `m` rows of activations. */
   void (*packed)(int32_t type, const char *group, int64_t k, const Activations &a, int64_t m, float *out, int64_t ld);
   void (*dequantize)(int32_t type, const void *from, int64_t k, float *to);
   /** out[i] = x[i] . w for m rows of x, k apart. */
   void (*dot)(const float *x, int64_t m, int64_t k, const float *w, float *out, int64_t ld);
+  const QuantTile *tile;  // nullptr where `packed` takes any number of rows
 };
 
 /** Bytes of a group's head and of one unit. */

@@ -1,5 +1,5 @@
 /** @file Quantised weights, tier base. */
-#include "quant.hpp"
+#include "quant-tile.hpp"
 
 namespace sb {
 extern const QuantTable quant_base;

@@ -26,8 +26,11 @@ const QuantTable &table() {
 #endif
 }
 
-constexpr int64_t kGroups = 8;                 // groups of 8 rows a chunk of a few activations takes
-constexpr int64_t kManyGroups = 16, kTile = 64;  // with many: this many groups by this many rows of activations
+#ifndef KG
+#define KG 8
+#endif
+constexpr int64_t kGroups = KG;                 // groups of 8 rows a chunk of a few activations takes
+constexpr int64_t kManyGroups = 8, kTile = 128;  // with many: this many groups by this many rows of activations
 
 int64_t width_of(const Tensor &x) { return x.type == SB_F32 ? 4 : 2; }
 
@@ -51,16 +54,21 @@ struct Areas {
   float *x;    // f32 rows: all of them for the exact product, one a thread for packed weights
   float *row;  // a weight's row a thread
   float *out;  // a thread's results
+  char *codes;    // a thread's unpacked weights, where a tile is used
+  float *scales;
   int64_t end = 0;
 
   Areas(const QuantLinear &q, int threads, char *base) {
     const int64_t m = q.x->shape[0], k = q.x->shape[1];
     const bool packed = q.w->type == SB_PACKED;
-    code = take<int8_t>(base, packed ? m * k : 0);
-    unit = take<ActivationUnit>(base, packed ? m * (k / 32) : 0);
+    const int64_t panels = m <= kDecodeRows ? m : round_up(m, 4);
+    code = take<int8_t>(base, packed ? panels * k * (m <= kDecodeRows ? 1 : 2) : 0);
+    unit = take<ActivationUnit>(base, packed ? panels * (k / 32) : 0);
     x = take<float>(base, (packed ? threads : m) * k);
     row = take<float>(base, packed ? 0 : threads * k);
     out = take<float>(base, threads * out_floats());
+    codes = take<char>(base, packed && m > kDecodeRows ? threads * kStretch * kTileCodes : 0);
+    scales = take<float>(base, packed && m > kDecodeRows ? threads * kStretch * 32 : 0);
   }
   static int64_t out_floats() { return kTile * kManyGroups * 8; }
 
@@ -91,13 +99,14 @@ void exact(const QuantLinear &q, const Areas &areas, Pool &pool) {
   });
 }
 
-void packed(const QuantLinear &q, const Areas &areas, Pool &pool) {
+/** Few rows, or a tier without a tile: every group of weights meets all rows of activations of the chunk. */
+void packed_few(const QuantLinear &q, const Areas &areas, Pool &pool) {
   const QuantTable &t = table();
   const int64_t m = q.x->shape[0], k = q.x->shape[1], n = q.w->shape[0];
   const int32_t type = q.w->source_type;
-  const int offset = block_shape(type)->offset;
+  const ActivationForm form{block_shape(type)->offset, type == SB_Q6_K};
   pool.parallel(m, [&](int64_t row, int thread) {
-    t.activate(row_of(*q.x, row, k, areas.x + thread * k), k, offset, type == SB_Q6_K, areas.code + row * k, areas.unit + row * (k / 32));
+    t.activate(row_of(*q.x, row, k, areas.x + thread * k), k, form, areas.code + row * k, areas.unit + row * (k / 32));
   });
   const int64_t groups = m <= kDecodeRows ? kGroups : kManyGroups, across = pieces(pieces(n, 8), groups), bytes = group_bytes(type, k);
   pool.parallel(across * pieces(m, kTile), [&](int64_t chunk, int thread) {
@@ -107,6 +116,32 @@ void packed(const QuantLinear &q, const Areas &areas, Pool &pool) {
     const Activations a{areas.code + row * k, areas.unit + row * (k / 32)};
     for (int64_t g = first; g < last; g++) t.packed(type, static_cast<const char *>(q.w->data) + g * bytes, k, a, rows, out + (g - first) * 8, ld);
     for (int64_t r = 0; r < rows; r++) epilogue_store(*q.finish, row + r, first * 8, std::min(last * 8, n) - first * 8, out + r * ld);
+  });
+}
+
+void packed_many(const QuantLinear &q, const Areas &areas, Pool &pool) {
+  const QuantTable &t = table();
+  const int64_t m = q.x->shape[0], k = q.x->shape[1], n = q.w->shape[0], units = k / 32;
+  const int32_t type = q.w->source_type;
+  const bool wide = t.tile->wide(type);
+  const int64_t unit_codes = wide ? 64 : 32;  // bytes of a unit of a row
+  const ActivationForm form{t.tile->offset(type), type == SB_Q6_K, 4, wide};
+  pool.parallel(m, [&](int64_t row, int thread) {
+    const int64_t at = row / 4 * 4 * units + row % 4;
+    t.activate(row_of(*q.x, row, k, areas.x + thread * k), k, form, areas.code + at * unit_codes, areas.unit + at);
+  });
+  const int64_t across = pieces(pieces(n, 8), kManyGroups), ld = kManyGroups * 8;
+  pool.parallel(across * pieces(m, kTile), [&](int64_t chunk, int thread) {
+    const int64_t row = chunk / across * kTile, rows = std::min(kTile, m - row), first = chunk % across * kManyGroups;
+    float *out = areas.out + thread * Areas::out_floats();
+    TileCall c;
+    c.weight = static_cast<const char *>(q.w->data) + first * group_bytes(type, k);
+    c.groups = std::min(kManyGroups, pieces(n, 8) - first), c.units = units;
+    c.code = areas.code + row * units * unit_codes, c.unit = areas.unit + row * units;
+    c.rows = rows, c.out = out, c.ld = ld;
+    c.codes = areas.codes + thread * kStretch * kTileCodes, c.scales = areas.scales + thread * kStretch * 32;
+    t.tile->run(type, c);
+    for (int64_t r = 0; r < rows; r++) epilogue_store(*q.finish, row + r, first * 8, std::min((first + c.groups) * 8, n) - first * 8, out + r * ld);
   });
 }
 
@@ -179,8 +214,9 @@ const char *quant_linear_check(const QuantLinear &q) {
 int64_t quant_linear_scratch(const QuantLinear &q, int threads) { return Areas(q, threads, nullptr).end; }
 void quant_linear(const QuantLinear &q, char *scratch, Pool &pool) {
   const Areas areas(q, pool.threads(), scratch);
-  if (q.w->type == SB_PACKED) packed(q, areas, pool);
-  else exact(q, areas, pool);
+  if (q.w->type != SB_PACKED) exact(q, areas, pool);
+  else if (q.x->shape[0] > kDecodeRows && table().tile) packed_many(q, areas, pool);
+  else packed_few(q, areas, pool);
 }
 
 int64_t quant_packed_bytes(int32_t form, int32_t type, int64_t n, int64_t k) {

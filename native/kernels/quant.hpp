@@ -10,8 +10,62 @@
 namespace sb {
 namespace SB_TIER {
 
-static void activate(const float *x, int64_t k, int offset, bool halves, int8_t *code, ActivationUnit *unit) {
-  for (int64_t b = 0; b < k / 32; b++, x += 32, code += 32) {
+#if defined(__AVX2__)
+
+/** Codes of 8 activations as 32-bit numbers. Adding and taking away 1.5 * 2^23 rounds to the nearest whole number. */
+static inline __m256i codes_of(const float *x, __m256 inverse) {
+  const __m256 magic = _mm256_set1_ps(12582912.0f);
+  return _mm256_cvttps_epi32(_mm256_sub_ps(_mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(x), inverse), magic), magic));
+}
+static inline float top_of(__m256 a) {
+  __m128 m = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+}
+static inline int32_t sum_of(__m256i a) {
+  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+
+/** The same numbers as the portable form: with one row of activations, this runs before any thread can begin. */
+static void activate(const float *x, int64_t k, const ActivationForm &form, int8_t *code, ActivationUnit *unit) {
+  const __m256 no_sign = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff)), most = _mm256_set1_ps(3.402823466e38f);
+  const int64_t step = form.stride * (form.wide ? 64 : 32);
+  for (int64_t b = 0; b < k / 32; b++, x += 32, code += step, unit += form.stride) {
+    __m256 largest = _mm256_setzero_ps(), fine = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+    for (int i = 0; i < 32; i += 8) {
+      const __m256 size = _mm256_and_ps(_mm256_loadu_ps(x + i), no_sign);
+      fine = _mm256_and_ps(fine, _mm256_cmp_ps(size, most, _CMP_LE_OQ));  // neither infinite nor NaN
+      largest = _mm256_max_ps(size, largest);
+    }
+    const bool bad = _mm256_movemask_ps(fine) != 255;
+    const float top = top_of(largest);
+    const float scale = bad ? __builtin_nanf("") : top / 127, inverse = top > 0 && !bad ? 127 / top : 0;
+    __m256i c[4];
+    for (int i = 0; i < 4; i++) c[i] = bad ? _mm256_setzero_si256() : codes_of(x + 8 * i, _mm256_set1_ps(inverse));
+    const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(c[0], c[1]), _mm256_packs_epi32(c[2], c[3]));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m256i codes = _mm256_permutevar8x32_epi32(packed, order);
+    if (form.wide) {
+      const __m256i turned = _mm256_shuffle_epi8(codes, _mm256_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+      _mm256_storeu_si256(reinterpret_cast<__m256i *>(code), _mm256_cvtepi8_epi16(_mm256_castsi256_si128(turned)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i *>(code) + 1, _mm256_cvtepi8_epi16(_mm256_extracti128_si256(turned, 1)));
+    } else {
+      _mm256_storeu_si256(reinterpret_cast<__m256i *>(code), codes);
+    }
+    const int32_t low = sum_of(_mm256_add_epi32(c[0], c[1])), high = sum_of(_mm256_add_epi32(c[2], c[3]));
+    unit->scale = scale;
+    unit->total = scale * static_cast<float>(low + high);
+    unit->shift[0] = -form.offset * (form.halves ? low : low + high);
+    unit->shift[1] = form.halves ? -form.offset * high : 0;
+  }
+}
+
+#else
+
+static void activate(const float *x, int64_t k, const ActivationForm &form, int8_t *code, ActivationUnit *unit) {
+  for (int64_t b = 0; b < k / 32; b++, x += 32, code += 32 * form.stride, unit += form.stride) {  // never wide: no tile asks for it
     float largest = 0;
     for (int i = 0; i < 32; i++) largest = std::fabs(x[i]) > largest ? std::fabs(x[i]) : largest;
     bool bad = false;
@@ -24,12 +78,14 @@ static void activate(const float *x, int64_t k, int offset, bool halves, int8_t 
       code[i] = static_cast<int8_t>(c);
       sum[i / 16] += c;
     }
-    unit[b].scale = scale;
-    unit[b].total = scale * static_cast<float>(sum[0] + sum[1]);
-    unit[b].shift[0] = -offset * (halves ? sum[0] : sum[0] + sum[1]);
-    unit[b].shift[1] = halves ? -offset * sum[1] : 0;
+    unit->scale = scale;
+    unit->total = scale * static_cast<float>(sum[0] + sum[1]);
+    unit->shift[0] = -form.offset * (form.halves ? sum[0] : sum[0] + sum[1]);
+    unit->shift[1] = form.halves ? -form.offset * sum[1] : 0;
   }
 }
+
+#endif
 
 static void dequantize(int32_t type, const void *from, int64_t k, float *to) {
   const BlockShape &s = *block_shape(type);
@@ -54,6 +110,12 @@ static void dot(const float *x, int64_t m, int64_t k, const float *w, float *out
 
 static inline __m256i bytes32(const uint8_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
 static inline __m256 halves8(const uint8_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))); }
+
+/** Bytes that the matrix-vector product asks for ahead of its reading. */
+#ifndef SB_AHEAD
+#define SB_AHEAD 1024
+#endif
+constexpr int kAhead = SB_AHEAD;
 
 /** Code vector V of a unit. */
 template <int32_t T, int V>
@@ -144,6 +206,8 @@ static void packed_rows(const uint8_t *p, int64_t k, const int8_t *const *code, 
       p += group_head(T);
     }
     const uint8_t *codes = p + unit_scales(T);
+    if (M <= 2)  // the memory is the limit: ask early. Reading on past the end of a weight is only a hint.
+      for (int line = 0; line < unit_bytes(T); line += 64) _mm_prefetch(reinterpret_cast<const char *>(p + kAhead + line), _MM_HINT_T0);
     __m256i acc[M];
     for (int m = 0; m < M; m++) acc[m] = _mm256_set1_epi32(unit[m][b].shift[0]);
     if constexpr (T == SB_Q6_K) {
@@ -255,5 +319,3 @@ static void packed(int32_t type, const char *group, int64_t k, const Activations
 
 }  // namespace SB_TIER
 }  // namespace sb
-
-#define SB_QUANT_TABLE {sb::SB_TIER::activate, sb::SB_TIER::packed, sb::SB_TIER::dequantize, sb::SB_TIER::dot}
