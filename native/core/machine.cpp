@@ -97,7 +97,7 @@ void *sb_alloc(size_t bytes) {
     return nullptr;
   }
 #if defined(__linux__)
-  if (rounded >= huge && !getenv("NOHUGE")) madvise(memory, rounded / huge * huge, MADV_HUGEPAGE);  // a wish: failing it costs speed only
+  if (rounded >= huge) madvise(memory, rounded / huge * huge, MADV_HUGEPAGE);  // a wish: failing it costs speed only
 #endif
   std::memset(memory, 0, rounded ? rounded : 64);
   return memory;

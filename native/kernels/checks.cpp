@@ -1,6 +1,8 @@
 /** @file The signature checker: parses the text each time; it runs once a node when a plan is made. */
 #include "checks.h"
 
+#include <algorithm>
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -168,6 +170,19 @@ const char *signature(const Call &call, const char *text, int params) {
   if (const char *reason = match(parse(all.substr(0, arrow)), call.in, call.n_in, "inputs", bound)) return reason;
   if (const char *reason = match(parse(all.substr(arrow + 2)), call.out, call.n_out, "outputs", bound)) return reason;
   return call.n_params >= params ? nullptr : refuse("expected %d parameters, got %d", params, call.n_params);
+}
+
+View view(const Call &c, const Tensor &t) {
+  constexpr int64_t kCached = int64_t{48} << 20;
+  int64_t all = 0;
+  bool in_place = false, result = false;
+  for (int i = 0; i < c.n_in; i++)
+    if (c.in[i]) all += std::max<int64_t>(0, tensor_bytes(*c.in[i])), in_place = in_place || c.in[i]->data == t.data;
+  for (int i = 0; i < c.n_out; i++)
+    if (c.out[i]) all += std::max<int64_t>(0, tensor_bytes(*c.out[i])), result = result || c.out[i] == &t;
+  View v = view(t);
+  v.stream = all > kCached && !(result && in_place);
+  return v;
 }
 
 }  // namespace sb

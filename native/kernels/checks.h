@@ -18,9 +18,11 @@ const char *refuse(const char *format, ...) __attribute__((format(printf, 1, 2))
 int64_t tensor_bytes(const Tensor &t);
 
 inline View view(const Tensor &t) { return View{static_cast<char *>(t.data), t.type}; }
+/** The same, marked as streaming where the call's operands exceed what caches hold. A result in an operand's memory never is: its lines are there already. */
+View view(const Call &call, const Tensor &t);
 inline int64_t element_bytes(int type) { return type == SB_F32 || type == SB_I32 ? 4 : type == SB_I8 ? 1 : 2; }
 /** The view from element `at` on. */
-inline View from(const View &v, int64_t at) { return View{v.data + at * element_bytes(v.type), v.type}; }
+inline View from(const View &v, int64_t at) { return View{v.data + at * element_bytes(v.type), v.type, v.stream}; }
 inline int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 inline int64_t round_up(int64_t n, int64_t to) { return pieces(n, to) * to; }
 

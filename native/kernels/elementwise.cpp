@@ -23,8 +23,8 @@ void each(const Call &c, int map, const View *in, const View *out, int64_t n, co
 template <int map>
 void run_same(const Call &c) {
   View in[4], out[4] = {};
-  for (int i = 0; i < c.n_in; i++) in[i] = view(*c.in[i]);
-  for (int i = 0; i < c.n_out; i++) out[i] = view(*c.out[i]);
+  for (int i = 0; i < c.n_in; i++) in[i] = view(c, *c.in[i]);
+  for (int i = 0; i < c.n_out; i++) out[i] = view(c, *c.out[i]);
   each(c, map, in, out, elements(*c.out[0]), c.params);
 }
 
@@ -115,9 +115,9 @@ void run_adamw(const Call &c) {
   const double bias1 = 1 - std::pow(beta1, step), bias2 = 1 - std::pow(beta2, step);
   const double p[7] = {hyper[2], beta1, beta2, c.params[2], rate / bias1, 1 / std::sqrt(bias2), 1 - rate * c.params[3]};
   View in[4], out[4] = {};
-  for (int i = 0; i < 4; i++) in[i] = view(*c.in[i]);
+  for (int i = 0; i < 4; i++) in[i] = view(c, *c.in[i]);
   for (int i = 0; i < 4; i++)
-    if (c.out[i]) out[i] = view(*c.out[i]);
+    if (c.out[i]) out[i] = view(c, *c.out[i]);
   each(c, kAdamw, in, out, elements(*c.out[0]), p);
 }
 

@@ -94,7 +94,15 @@ static inline vf vlog(vf x) {
   return select((x < vf{}) | (x != x), as_float(isplat(0x7fc00000)), y);
 }
 
-static inline vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
+/** 1 / (1 + e^-x). Below -88 the result would be subnormal: 0. */
+static inline vf vsigmoid(vf x) {
+  const vf in = vmax(splat(-87.0f), vmin(splat(88.0f), -x));  // NaN goes through: it is the second operand
+  vf n;
+  const vf r = exp_reduce(in, &n);
+  const vf scale = as_float(as_bits(n + 12583039.0f) << 23);  // 1.5 * 2^23 + 127: low bits hold the exponent
+  const vf y = 1.0f / (1.0f + (1.0f + exp_tail(r)) * scale);
+  return as_float(as_int(y) & ~(x < splat(-88.0f)));
+}
 
 static inline vf vtanh(vf x) {
   const vf a = vabs(x), z = x * x;

@@ -69,10 +69,7 @@ static void finish(const Epilogue &e, int64_t row, int64_t rows, int64_t column,
   for (int64_t r = 0; r < rows; r++) finish_row(e, row + r, column, columns, tile + r * ld);
 }
 
-#ifndef SB_PANEL_AHEAD
-#define SB_PANEL_AHEAD 1024
-#endif
-constexpr int kPanelAhead = SB_PANEL_AHEAD;  // bytes
+constexpr int kPanelAhead = 1024;  // bytes
 
 /** R rows of w against M of x, both contiguous along k. */
 template <class T, int R, int M>

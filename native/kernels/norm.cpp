@@ -24,7 +24,7 @@ void run_rms(const Call &c) {
   const NormTable &table = norm_now();
   const int64_t width = c.in[0]->shape[1];
   const float *w = weight_row(table, *c.in[1], front(c, 0, width));
-  const View x = view(*c.in[0]), y = view(*c.out[0]);
+  const View x = view(c, *c.in[0]), y = view(c, *c.out[0]);
   float *rstd = static_cast<float *>(c.out[1]->data);
   each_row(c, c.in[0]->shape[0], width, [&](int64_t t, int thread) {
     float *to = open(y, t * width, lane(c, width, 1, 2, thread, 1));
@@ -37,7 +37,7 @@ void run_layer(const Call &c) {
   const NormTable &table = norm_now();
   const int64_t width = c.in[0]->shape[1];
   const float *w = weight_row(table, *c.in[1], front(c, 0, width)), *b = weight_row(table, *c.in[2], front(c, 1, width));
-  const View x = view(*c.in[0]), y = view(*c.out[0]);
+  const View x = view(c, *c.in[0]), y = view(c, *c.out[0]);
   float *mean = static_cast<float *>(c.out[1]->data), *rstd = static_cast<float *>(c.out[2]->data);
   each_row(c, c.in[0]->shape[0], width, [&](int64_t t, int thread) {
     float *to = open(y, t * width, lane(c, width, 2, 2, thread, 1));
@@ -76,9 +76,12 @@ void run_rms_backward(const Call &c) {
   const NormTable &table = norm_now();
   const int64_t width = c.in[0]->shape[1];
   const float *w = weight_row(table, *c.in[2], front(c, 0, width)), *rstd = static_cast<const float *>(c.in[3]->data);
-  const View dx = view(*c.out[0]);
+  const View dx = view(c, *c.out[0]);
+  View in[6] = {};
+  for (int i = 0; i < c.n_in; i++)
+    if (c.in[i]) in[i] = view(c, *c.in[i]);
   backward_rows(c, 1, 4, 1, [&](int64_t t, int thread, float *dw) {
-    const auto read = [&](int operand, int index) { return table.read(view(*c.in[operand]), t * width, width, lane(c, width, 1, 4, thread, index)); };
+    const auto read = [&](int operand, int index) { return table.read(in[operand], t * width, width, lane(c, width, 1, 4, thread, index)); };
     float *to = open(dx, t * width, lane(c, width, 1, 4, thread, 3));
     table.rms_backward(to, c.out[1] ? dw : nullptr, read(0, 0), read(1, 1), w, c.in[4] ? read(4, 2) : nullptr, rstd[t], static_cast<float>(c.params[0]), width);
     table.commit(dx, t * width, width, to);
@@ -90,9 +93,12 @@ void run_layer_backward(const Call &c) {
   const int64_t width = c.in[0]->shape[1];
   const float *w = weight_row(table, *c.in[2], front(c, 0, width));
   const float *mean = static_cast<const float *>(c.in[3]->data), *rstd = static_cast<const float *>(c.in[4]->data);
-  const View dx = view(*c.out[0]);
+  const View dx = view(c, *c.out[0]);
+  View in[6] = {};
+  for (int i = 0; i < c.n_in; i++)
+    if (c.in[i]) in[i] = view(c, *c.in[i]);
   backward_rows(c, 1, 4, 2, [&](int64_t t, int thread, float *sum) {
-    const auto read = [&](int operand, int index) { return table.read(view(*c.in[operand]), t * width, width, lane(c, width, 1, 4, thread, index)); };
+    const auto read = [&](int operand, int index) { return table.read(in[operand], t * width, width, lane(c, width, 1, 4, thread, index)); };
     float *to = open(dx, t * width, lane(c, width, 1, 4, thread, 3));
     table.layer_backward(to, c.out[1] ? sum : nullptr, c.out[2] ? sum + row_floats(width) : nullptr, read(0, 0), read(1, 1), w, c.in[5] ? read(5, 2) : nullptr, mean[t], rstd[t], width);
     table.commit(dx, t * width, width, to);
@@ -110,9 +116,10 @@ void run_rope(const Call &c) {
     turns[j] = std::pow(c.params[0], -2.0 * static_cast<double>(j) / static_cast<double>(rotated)) / (factors ? factors[j] : 1.0) / 6.283185307179586;
   const RopePlan plan{heads, width, rotated, c.params[2] != 0, turns, c.params[3], static_cast<float>(c.params[4]), c.params[5] != 0 ? -1.0f : 1.0f};
   float *buffers = reinterpret_cast<float *>(c.scratch + round_up(rotated * 4, 64));
+  const View x = view(c, *c.in[0]), y = view(c, *c.out[0]);
   each_row(c, tokens, heads * width, [&](int64_t t, int thread) {
     float *own = buffers + thread * row_floats(2 * rotated + heads * width);
-    table.rope(view(*c.out[0]), view(*c.in[0]), t, positions[t], plan, own, own + 2 * rotated);
+    table.rope(y, x, t, positions[t], plan, own, own + 2 * rotated);
   });
 }
 const char *check_rope(const Call &c) {

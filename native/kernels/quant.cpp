@@ -26,11 +26,9 @@ const QuantTable &table() {
 #endif
 }
 
-#ifndef KG
-#define KG 8
-#endif
-constexpr int64_t kGroups = KG;                 // groups of 8 rows a chunk of a few activations takes
-constexpr int64_t kManyGroups = 8, kTile = 128;  // with many: this many groups by this many rows of activations
+constexpr int64_t kGroups = 8;                 // groups of 8 rows a chunk of a few activations takes
+constexpr int64_t kManyGroups = 8, kTile = 128;     // with many: this many groups by this many rows of activations
+constexpr int64_t kFewGroups = 16, kFewTile = 64;  // the same without a tile
 
 int64_t width_of(const Tensor &x) { return x.type == SB_F32 ? 4 : 2; }
 
@@ -108,9 +106,9 @@ void packed_few(const QuantLinear &q, const Areas &areas, Pool &pool) {
   pool.parallel(m, [&](int64_t row, int thread) {
     t.activate(row_of(*q.x, row, k, areas.x + thread * k), k, form, areas.code + row * k, areas.unit + row * (k / 32));
   });
-  const int64_t groups = m <= kDecodeRows ? kGroups : kManyGroups, across = pieces(pieces(n, 8), groups), bytes = group_bytes(type, k);
-  pool.parallel(across * pieces(m, kTile), [&](int64_t chunk, int thread) {
-    const int64_t row = chunk / across * kTile, rows = std::min(kTile, m - row), first = chunk % across * groups;
+  const int64_t groups = m <= kDecodeRows ? kGroups : kFewGroups, across = pieces(pieces(n, 8), groups), bytes = group_bytes(type, k);
+  pool.parallel(across * pieces(m, kFewTile), [&](int64_t chunk, int thread) {
+    const int64_t row = chunk / across * kFewTile, rows = std::min(kFewTile, m - row), first = chunk % across * groups;
     const int64_t last = std::min(first + groups, pieces(n, 8)), ld = groups * 8;
     float *out = areas.out + thread * Areas::out_floats();
     const Activations a{areas.code + row * k, areas.unit + row * (k / 32)};
@@ -215,7 +213,7 @@ int64_t quant_linear_scratch(const QuantLinear &q, int threads) { return Areas(q
 void quant_linear(const QuantLinear &q, char *scratch, Pool &pool) {
   const Areas areas(q, pool.threads(), scratch);
   if (q.w->type != SB_PACKED) exact(q, areas, pool);
-  else if (q.x->shape[0] > kDecodeRows && table().tile) packed_many(q, areas, pool);
+  else if (q.x->shape[0] > kDecodeRows && table().tile && !table().tile->wide(q.w->source_type)) packed_many(q, areas, pool);
   else packed_few(q, areas, pool);
 }
 

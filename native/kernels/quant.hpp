@@ -112,10 +112,7 @@ static inline __m256i bytes32(const uint8_t *p) { return _mm256_loadu_si256(rein
 static inline __m256 halves8(const uint8_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))); }
 
 /** Bytes that the matrix-vector product asks for ahead of its reading. */
-#ifndef SB_AHEAD
-#define SB_AHEAD 1024
-#endif
-constexpr int kAhead = SB_AHEAD;
+constexpr int kAhead = 1024;
 
 /** Code vector V of a unit. */
 template <int32_t T, int V>

@@ -14,7 +14,7 @@ inline float *row_buffer(const Call &c, int64_t width, int count, int thread, in
   return reinterpret_cast<float *>(c.scratch) + (static_cast<int64_t>(thread) * count + index) * row_floats(width);
 }
 /** The row where it shall be written: in the tensor when it is f32, else in the buffer (commit brings it over). */
-inline float *open(const View &v, int64_t at, float *buffer) { return v.type == SB_F32 ? reinterpret_cast<float *>(v.data) + at : buffer; }
+inline float *open(const View &v, int64_t at, float *buffer) { return v.type == SB_F32 && !v.stream ? reinterpret_cast<float *>(v.data) + at : buffer; }
 
 /** body(row, thread) for all rows, in chunks of about kChunk elements. */
 template <class Body>

@@ -58,12 +58,22 @@ inline vf load(const uint16_t *p) {  // bf16
   return reinterpret_cast<vf>(__builtin_convertvector(half, vu) << 16);
 #endif
 }
-inline void store(uint16_t *p, vf x) {  // bf16
+/** The bits of a bf16 in each lane. */
+inline vu narrow(vf x) {
   const vu bits = reinterpret_cast<vu>(x);
   const vu rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const vu nan = (bits >> 16) | 0x40u;
+#if SB_W == 8 && defined(__AVX2__)
+  const __m256 v = reinterpret_cast<__m256>(x);
+  const __m256i no = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+  return reinterpret_cast<vu>(_mm256_blendv_epi8(reinterpret_cast<__m256i>(rounded), reinterpret_cast<__m256i>(nan), no));
+#else
   const vi is_nan = x != x;
-  const vu y = (nan & reinterpret_cast<vu>(is_nan)) | (rounded & ~reinterpret_cast<vu>(is_nan));
+  return (nan & reinterpret_cast<vu>(is_nan)) | (rounded & ~reinterpret_cast<vu>(is_nan));
+#endif
+}
+inline void store(uint16_t *p, vf x) {  // bf16
+  const vu y = narrow(x);
 #if SB_W == 8 && defined(__AVX2__)
   const __m256i words = reinterpret_cast<__m256i>(y);  // two instructions fewer than the conversion
   _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));

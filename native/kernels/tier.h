@@ -26,6 +26,8 @@ namespace sb {
 struct View {
   char *data;
   int32_t type;
+  /** The operands together are past the caches: results go straight to memory, the next piece of an operand is fetched ahead. */
+  bool stream = false;
 };
 
 }  // namespace sb

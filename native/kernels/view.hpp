@@ -135,16 +135,57 @@ static void narrow_from(const float *x, View v, int64_t at, int64_t n) {
   else narrow_typed<SB_I32>(x, p, n);
 }
 
+/** Whole vectors past the caches, so that no line is read only to be overwritten. The pool's counters are locked
+ * instructions: they make these stores visible before a chunk counts as done. */
+static void stream_from(const float *x, View v, int64_t at, int64_t n) {
+  [[maybe_unused]] char *p = v.data + at * width_of(v.type);
+  int64_t i = 0;
+#if SB_W == 8 && defined(__AVX2__)
+  if (reinterpret_cast<uintptr_t>(p) % 32 == 0) {
+    if (v.type == SB_F32) {
+      for (; i + W <= n; i += W) _mm256_stream_ps(reinterpret_cast<float *>(p) + i, reinterpret_cast<__m256>(load(x + i)));
+    } else if (v.type == SB_BF16) {
+      for (; i + 2 * W <= n; i += 2 * W) {
+        const __m256i low = reinterpret_cast<__m256i>(narrow(load(x + i))), high = reinterpret_cast<__m256i>(narrow(load(x + i + W)));
+        _mm256_stream_si256(reinterpret_cast<__m256i *>(p + 2 * i), _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8));
+      }
+    }
+  }
+#elif SB_W == 16 && !defined(SB_EMULATE)
+  if (reinterpret_cast<uintptr_t>(p) % 64 == 0) {
+    if (v.type == SB_F32) {
+      for (; i + W <= n; i += W) _mm512_stream_ps(reinterpret_cast<float *>(p) + i, reinterpret_cast<__m512>(load(x + i)));
+    } else if (v.type == SB_BF16) {
+      for (; i + 2 * W <= n; i += 2 * W) {
+        uint16_t line[2 * SB_W] __attribute__((aligned(64)));
+        store(line, load(x + i));
+        store(line + W, load(x + i + W));
+        _mm512_stream_si512(reinterpret_cast<__m512i *>(p + 2 * i), _mm512_load_si512(line));
+      }
+    }
+  }
+#endif
+  if (i < n) narrow_from(x + i, v, at + i, n - i);
+}
+static inline void fetch_ahead(View v, int64_t at, int64_t n) {
+  const char *p = v.data + (at + n) * width_of(v.type);
+  for (int64_t i = 0; i < n * width_of(v.type); i += 64) __builtin_prefetch(p + i);
+}
+
 /** n elements as f32: where they lie if they are f32, else widened into `buffer`. */
 static inline const float *read_row(View v, int64_t at, int64_t n, float *buffer) {
+  if (v.stream) fetch_ahead(v, at, n);
   if (v.type == SB_F32) return reinterpret_cast<const float *>(v.data) + at;
   widen_to(buffer, v, at, n);
   return buffer;
 }
 /** Where to write n f32 so that `commit_row` can bring them to the view. */
-static inline float *open_row(View v, int64_t at, float *buffer) { return v.type == SB_F32 ? reinterpret_cast<float *>(v.data) + at : buffer; }
+static inline float *open_row(View v, int64_t at, float *buffer) {
+  return v.type == SB_F32 && !v.stream ? reinterpret_cast<float *>(v.data) + at : buffer;
+}
 static inline void commit_row(View v, int64_t at, int64_t n, const float *buffer) {
-  if (v.type != SB_F32) narrow_from(buffer, v, at, n);
+  if (v.stream) stream_from(buffer, v, at, n);
+  else if (v.type != SB_F32) narrow_from(buffer, v, at, n);
 }
 
 /** Copies n elements, changing the type where it differs. */
