@@ -74,6 +74,10 @@ static void unpack_group(const uint8_t *group, int64_t first, int64_t count, uin
   }
 }
 
+/** Holds two sums where they are: else the compiler moves products of several steps about until sums lie on the stack,
+ * whose round trip is longer than the sum. */
+static inline void settle(__m256i &a, __m256i &b) { asm volatile("" : "+x"(a), "+x"(b)); }
+
 /** acc += products of byte vectors [From, To) of a unit with M rows. 16-bit sums hold as many as `Steps` says. */
 template <int32_t T, int M, int From, int To>
 static inline void byte_sums(const uint8_t *w, const int8_t *x, __m256i (*acc)[2]) {
@@ -102,6 +106,7 @@ static inline void byte_sums(const uint8_t *w, const int8_t *x, __m256i (*acc)[2
         const __m256i y = four(x + 32 * m + 4 * v), p0 = _mm256_maddubs_epi16(w0, y), p1 = _mm256_maddubs_epi16(w1, y);
         sum[m][0] = v == start ? p0 : _mm256_add_epi16(sum[m][0], p0);
         sum[m][1] = v == start ? p1 : _mm256_add_epi16(sum[m][1], p1);
+        settle(sum[m][0], sum[m][1]);
       }
     }
 #pragma GCC unroll 4
@@ -114,7 +119,7 @@ static inline void byte_sums(const uint8_t *w, const int8_t *x, __m256i (*acc)[2
 /** The same for 16-bit codes: x has columns 0, 2, 1, 3 of every four. */
 template <int M>
 static inline void wide_sums(const uint8_t *w, const int8_t *x, __m256i (*acc)[2]) {
-#pragma GCC unroll 4
+#pragma GCC unroll 16
   for (int v = 0; v < 16; v++) {
     const __m256i w0 = bytes32(w + 64 * v), w1 = bytes32(w + 64 * v + 32);
 #pragma GCC unroll 4
@@ -122,6 +127,7 @@ static inline void wide_sums(const uint8_t *w, const int8_t *x, __m256i (*acc)[2
       const __m256i y = four(x + 64 * m + 4 * v);
       acc[m][0] = _mm256_add_epi32(acc[m][0], _mm256_madd_epi16(w0, y));
       acc[m][1] = _mm256_add_epi32(acc[m][1], _mm256_madd_epi16(w1, y));
+      settle(acc[m][0], acc[m][1]);
     }
   }
 }
