@@ -233,7 +233,7 @@ test("the box: health in a line, models with their state, memory, processes and 
     .first()
     .waitFor();
   await page.getByRole("link", { name: "审计", exact: true }).click();
-  await page.getByText("key create").first().waitFor();
+  await page.getByRole("cell", { name: "新建密钥" }).first().waitFor();
   await page.getByRole("button", { name: "校验" }).click();
   await page.getByRole("status").getByText("没有改动或缺失").waitFor();
   expect(await accessibilityProblems(page)).toEqual([]);
