@@ -94,7 +94,7 @@ export type {
   SystemInfo,
   SystemService,
 } from "./services.ts";
-export type { Training, TrainingOptions, TrainLine } from "./training.ts";
+export type { Training, TrainingOptions, TrainLine, TrainLineOf } from "./training.ts";
 export type {
   ApiKeyInfo,
   KeyScopeInput,

@@ -14,6 +14,7 @@ export type TrainLine =
       readonly type: "packing";
       readonly packing: "shared" | "plain" | "none";
       readonly why: string;
+      /** Of one epoch. */
       readonly tokens: number;
       readonly rows: number;
       readonly learned: number;
@@ -27,6 +28,7 @@ export type TrainLine =
       readonly loss: number;
       readonly lr: number;
       readonly gradientNorm: number;
+      /** Tokens of the examples a second, as if each had its own prefix. */
       readonly tokensPerSecond: number;
       readonly etaSeconds: number;
       readonly memoryBytes: number;
@@ -37,8 +39,10 @@ export type TrainLine =
       readonly type: "served";
       readonly ok: boolean;
       readonly tokens: number;
+      /** Mean |Δ log-probability| of the learned tokens on the same weights. */
       readonly meanLogprobDifference: number;
       readonly meanLogprobLimit: number;
+      /** Mean KL of the served file's distribution from the trainer's, with the adapter and for the bare base: what quantisation alone costs. */
       readonly servedKl: number;
       readonly bareKl: number;
       readonly servedKlLimit: number;
@@ -58,6 +62,9 @@ export type TrainLine =
       readonly stoppedEarly: boolean;
       readonly folder: string;
     };
+
+/** One kind of line. */
+export type TrainLineOf<Type extends TrainLine["type"]> = Extract<TrainLine, { readonly type: Type }>;
 
 export type TrainingOptions = {
   readonly dataDir: string;

@@ -1,4 +1,5 @@
 /** @file Trained = served: the trainer's probabilities beside those of the engine that will serve the adapter, on the run's own rows. Above the thresholds the adapter is not offered. */
+import type { TrainLineOf } from "#contracts";
 import { type Example, packExamples } from "./pack.ts";
 import type { Stepper } from "./stepper.ts";
 import type { TrainingSet } from "./trainer.ts";
@@ -10,17 +11,7 @@ export type AskEngine = (request: {
   readonly sameWeights: boolean;
 }) => Promise<readonly Float32Array[]>;
 
-export type ServedReport = {
-  readonly ok: boolean;
-  readonly tokens: number;
-  /** Mean |Δ log-probability| of the learned tokens on the same weights. */
-  readonly meanLogprobDifference: number;
-  readonly meanLogprobLimit: number;
-  /** Mean KL of the served file's distribution from the trainer's, with the adapter and for the bare base: what quantisation alone costs. */
-  readonly servedKl: number;
-  readonly bareKl: number;
-  readonly servedKlLimit: number;
-};
+export type ServedReport = Omit<TrainLineOf<"served">, "type">;
 
 const meanLogprobLimit = 1e-3;
 const mostRows = 4;

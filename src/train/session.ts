@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { StarboxError } from "#base";
 import { type ActivationType, CpuDevice, type DeviceTensor, ensureNative } from "#compute";
+import type { TrainLineOf } from "#contracts";
 import { type BaseModel, heldSpec, loadWeights, openBaseModel } from "./base-model.ts";
 import { readTrainingRows } from "./dataset.ts";
 import { RowEncoder } from "./encode-row.ts";
@@ -30,18 +31,9 @@ export type SessionOptions = {
   readonly freeBytes?: () => number;
 };
 
-export type DataEvent = {
-  readonly type: "data";
-  readonly rows: number;
-  readonly validation: number;
-  readonly tokens: number;
-  readonly learned: number;
-  readonly cut: number;
-  readonly empty: number;
-};
-export type EstimateEvent = { readonly type: "estimate" } & Estimate;
-export type ExportEvent = { readonly type: "export"; readonly peft: string; readonly gguf: string; readonly sha256: string };
-export type SessionEvent = TrainEvent | DataEvent | EstimateEvent | ExportEvent;
+type DataEvent = TrainLineOf<"data">;
+type ExportEvent = TrainLineOf<"export">;
+export type SessionEvent = TrainEvent | DataEvent | TrainLineOf<"estimate"> | ExportEvent;
 
 export async function sha256Of(file: string): Promise<string> {
   const hash = createHash("sha256");

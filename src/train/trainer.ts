@@ -1,6 +1,7 @@
 /** @file The loop: epochs in a seeded order, steps, validation, checkpoints, early stopping. Everything follows from run.json and the step, so a killed run goes on bitwise where it was. */
 import { createHash } from "node:crypto";
 import { StarboxError } from "#base";
+import type { TrainLineOf } from "#contracts";
 import { type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { partName } from "./lora.ts";
 import { type Example, type Packed, packBatch } from "./pack.ts";
@@ -8,31 +9,9 @@ import type { RunConfig } from "./run-config.ts";
 import { batchAt, learningRateAt, shuffled } from "./schedule.ts";
 import type { Stepper } from "./stepper.ts";
 
-export type StepEvent = {
-  readonly type: "step";
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  readonly loss: number;
-  readonly lr: number;
-  readonly gradientNorm: number;
-  /** Tokens of the examples a second, as if each had its own prefix. */
-  readonly tokensPerSecond: number;
-  readonly etaSeconds: number;
-  readonly memoryBytes: number;
-};
-export type ValidationEvent = { readonly type: "validation"; readonly step: number; readonly loss: number; readonly best: boolean };
-export type PackingEvent = {
-  readonly type: "packing";
-  readonly packing: "shared" | "plain" | "none";
-  readonly why: string;
-  /** Of one epoch. */
-  readonly tokens: number;
-  readonly rows: number;
-  readonly learned: number;
-  readonly microBatches: number;
-};
-export type TrainEvent = StepEvent | ValidationEvent | PackingEvent;
+type StepEvent = TrainLineOf<"step">;
+type PackingEvent = TrainLineOf<"packing">;
+export type TrainEvent = StepEvent | PackingEvent | TrainLineOf<"validation">;
 
 export type TrainingSet = { readonly training: readonly Example[]; readonly validation: readonly Example[] };
 
