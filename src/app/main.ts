@@ -7,6 +7,12 @@ import { readVersion } from "./system-service.ts";
 // Before anything else is loaded: no library opens a connection behind our back.
 outbound.guard();
 
+// `starbox … | head`: who reads no further has had enough. As other programs end by SIGPIPE, without a word.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(141);
+  throw error;
+});
+
 const parts: CliParts = {
   version: readVersion(),
   // The box's rooms are loaded when they are needed: a command that talks to a running box starts in half the time and memory.

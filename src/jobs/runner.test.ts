@@ -156,3 +156,17 @@ test("closing puts running work back", async () => {
   await runner.stop();
   expect(states().a).toBe("queued");
 });
+
+test("a job that becomes due while the queue is being read is not forgotten", async () => {
+  // A clock that moves at every look: for one of these delays the job is not due at the claim and due right after it.
+  let clock = 0;
+  await runner.stop();
+  runner = createJobRunner({ store: storage.jobs, now: () => clock++ });
+  let runs = 0;
+  runner.register(handler("purge", async () => void runs++));
+  runner.start();
+  for (let delayMs = 1; delayMs <= 40; delayMs++) {
+    runner.add(job("purge", `after ${delayMs}`, { delayMs }));
+    await until(() => runs === delayMs);
+  }
+});

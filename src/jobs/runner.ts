@@ -44,17 +44,17 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
     claimed.filter((job) => job.kind === kind).length + [...running.values()].filter((entry) => entry.job.kind === kind).length;
 
   /** Kinds with a free place, none of which would run ahead of work that comes first. */
-  const claimable = (): JobKind[] => {
+  const claimable = (moment: number): JobKind[] => {
     const kinds = [...handlers.values()].filter((handler) => runningOf(handler.kind) < handler.concurrency).map((handler) => handler.kind);
-    return kinds.filter((kind) => !hasAhead(kind));
+    return kinds.filter((kind) => !hasAhead(kind, moment));
   };
   /** Work of an earlier kind that runs or could run now. */
-  const hasAhead = (kind: JobKind): boolean => {
+  const hasAhead = (kind: JobKind, moment: number): boolean => {
     const ahead = [...handlers.keys()].filter((other) => kindOrder[other] < kindOrder[kind] && other !== "pull");
     if (ahead.length === 0) return false;
     if (ahead.some((other) => runningOf(other) > 0)) return true;
     const due = store.nextDue(ahead);
-    return due !== null && due <= now();
+    return due !== null && due <= moment;
   };
 
   const schedule = (): void => {
@@ -69,16 +69,18 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
   const fill = (): void => {
     clearTimeout(timer);
     if (!started && outcomes.length === 0) return;
+    // One moment for both: a job that becomes due between the claim and the alarm would get neither.
+    const moment = now();
     const taken: JobRow[] = [];
     try {
       store.together(() => {
         for (const write of outcomes) write();
-        for (let job = next(); job !== undefined; job = next()) claimed.push(job);
+        for (let job = next(moment); job !== undefined; job = next(moment)) claimed.push(job);
       });
       outcomes.length = 0;
       taken.push(...claimed);
       const due = store.nextDue([...handlers.keys()]);
-      if (due !== null && due > now()) timer = setTimeout(schedule, Math.min(due - now(), 60_000)).unref();
+      if (due !== null && due > moment) timer = setTimeout(schedule, Math.min(due - moment, 60_000)).unref();
     } catch (error) {
       // A full disk stops the queue, not the box; what ended is recorded when there is room again.
       logger.error({ error: toErrorRecord(error) }, "jobs: the queue cannot be written");
@@ -88,7 +90,7 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
     }
     for (const job of taken) launch(job);
   };
-  const next = (): JobRow | undefined => (started && !held ? store.claim(claimable(), owner, now(), at()) : undefined);
+  const next = (moment: number): JobRow | undefined => (started && !held ? store.claim(claimable(moment), owner, moment, at()) : undefined);
 
   const launch = (job: JobRow): void => {
     const handler = handlers.get(job.kind) as JobHandler;
@@ -101,7 +103,7 @@ export function createJobRunner({ store, logger = silentLogger, now = Date.now }
       payload: job.payload,
       attempt: job.attempts,
       signal: abort.signal,
-      shouldYield: () => hasAhead(job.kind),
+      shouldYield: () => hasAhead(job.kind, now()),
       progress(done, total = entry.progress.total) {
         rate.add(done);
         entry.progress = { done, total, unit: job.progress.unit, etaSeconds: rate.etaSeconds(done, total) };

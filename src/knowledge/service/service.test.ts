@@ -16,8 +16,10 @@ let storage: Storage;
 let jobs: JobRunner;
 let ingest: Ingest;
 let knowledge: KnowledgeService;
+let audited: string[];
 
 beforeEach(async () => {
+  audited = [];
   folder = mkdtempSync(path.join(os.tmpdir(), "starbox-service-"));
   const samplesFolder = path.join(folder, "samples");
   mkdirSync(path.join(samplesFolder, "法"), { recursive: true });
@@ -46,7 +48,7 @@ beforeEach(async () => {
     reader,
     samplesFolder,
     access: createAccess(storage.access),
-    audit: { record: () => undefined },
+    audit: { record: (event) => void audited.push(`${event.action} ${event.subject?.id ?? ""}`) },
     now: Date.now,
     retriever: { retrieve: async ({ query }) => ({ query, hits: [], ms: { embed: 0, lexical: 0, dense: 0, fuse: 0, total: 0 }, mode: "words" }) },
   });
@@ -71,6 +73,14 @@ const wordsOf = (chunkId: number): string =>
   storage.connection.get<{ body: string }>("SELECT body FROM chunk_terms WHERE chunk = ?", chunkId)?.body ?? "";
 const add = async (kbId: string, name: string, text: string): Promise<string> =>
   (await knowledge.addFile(actor, kbId, { path: name, content: { stream: new Blob([text]).stream() } })).documentId;
+
+test("an added file is a line in the audit log when it is promised; the same file again is none", async () => {
+  const kb = await knowledge.createBase(actor, { name: "a" });
+  const id = await add(kb.id, "a.md", "# 甲\n\n内容。");
+  expect(audited.filter((line) => line.startsWith("document."))).toEqual([`document.add ${id}`]);
+  await add(kb.id, "a.md", "# 甲\n\n内容。");
+  expect(audited.filter((line) => line.startsWith("document."))).toHaveLength(1);
+});
 
 test("bases: create, find by name, rename, refuse a second of the same name, remove with everything in it", async () => {
   const kb = await knowledge.createBase(actor, { name: " 劳动 " });
